@@ -73,7 +73,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A value made from a seed: the first ``length`` bytes of SHAKE-128 over the ASCII text ``powercut:SEED``.
+    """A value made from a seed: SHAKE-128 of the ASCII text ``powercut:SEED``, ``length`` bytes of it.
 
     They do not compress, are the same on every machine, and a shorter value is the start of a longer one.
     """

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: ISC
+"""The trace: geometry, operations, fault and expected verdict in one replayable file.
+
+traces/README.md is the format's reference. Two traces that are equal are saved as the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from powercut import wire
+from powercut.errors import PowercutError
+from powercut.geometry import DEVICE_MAX, Geometry
+from powercut.ops import Generated, Literal, Op, Value, key_bytes, key_text, printable
+
+#: What the name of a trace file ends in.
+SUFFIX = ".trace.json"
+
+_HEX_MAX = 256
+_FILE_MAX = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the engine is told at format and mount; 0 is its default for each."""
+
+    name_max: int = 0
+    disk_minor: int = 0
+    value_checks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRef:
+    """Which engine, and which version of it, a trace is about."""
+
+    name: str
+    version: str = ""
+    options: EngineOptions = EngineOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """``held``, or a violation: its kind, its first crash state (None: no cut needed), in words."""
+
+    verdict: str = "held"
+    kind: str = ""
+    state: int | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One replayable run.
+
+    ``image`` is the device's first content, block after block; None: freshly formatted. ``state`` is how many
+    device events happen before the power goes; None: every number of them, one after the other.
+    """
+
+    geometry: Geometry
+    operations: tuple[Op, ...]
+    engine: EngineRef
+    image: bytes | None = None
+    state: int | None = None
+    expect: Expectation = Expectation()
+    note: str = ""
+
+
+# --- writing ---------------------------------------------------------------------------------------------
+
+
+def dumps(trace: Trace) -> str:
+    """The trace as the text of a trace file, one operation to a line."""
+    geometry = trace.geometry
+    options = trace.engine.options
+    fields: dict[str, Any] = {
+        "format": wire.FORMAT,
+        "version": wire.VERSION,
+        "note": trace.note,
+        "engine": {
+            "name": trace.engine.name,
+            "version": trace.engine.version,
+            "options": {
+                "name_max": options.name_max,
+                "disk_minor": options.disk_minor,
+                "value_checks": options.value_checks,
+            },
+        },
+        "geometry": {
+            "read_size": geometry.read_size,
+            "prog_size": geometry.prog_size,
+            "block_size": geometry.block_size,
+            "block_count": geometry.block_count,
+            "erase_value": geometry.erase_value,
+        },
+        "image": None if trace.image is None else _image_fields(trace.image),
+        "fault": None if trace.state is None else {"kind": "prefix", "state": trace.state},
+        "expect": _expect_fields(trace.expect),
+    }
+    lines = [f' "{name}": {_json(value)},' for name, value in fields.items()]
+    operations = ",\n".join(f"  {_json(_op_fields(op))}" for op in trace.operations)
+    lines.append(f' "operations": [\n{operations}\n ]' if operations else ' "operations": []')
+    return "{\n" + "\n".join(lines) + "\n}\n"
+
+
+def save(trace: Trace, path: Path) -> None:
+    """Writes the trace to ``path``: the whole file appears at once, or none of it. Raises PowercutError."""
+    text = dumps(trace).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            _fill(file.fileno(), text, temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise PowercutError(f"Cannot save the trace {path}: {_reason(error)}.") from error
+
+
+def file_name(trace: Trace) -> str:
+    """A name for the trace's file, made of its engine, its verdict and the hash of its content."""
+    digest = hashlib.sha256(dumps(trace).encode()).hexdigest()[:8]
+    engine = "".join(char if char.isalnum() else "-" for char in trace.engine.name)
+    return f"{engine}-{trace.expect.kind or trace.expect.verdict}-{digest}{SUFFIX}".replace("_", "-")
+
+
+def _fill(descriptor: int, text: bytes, temporary: Path) -> None:
+    """Writes all of ``text``; where that fails the temporary file goes away."""
+    try:
+        view = memoryview(text)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _expect_fields(expect: Expectation) -> dict[str, Any]:
+    fields: dict[str, Any] = {"verdict": expect.verdict}
+    if expect.kind:
+        fields["kind"] = expect.kind
+    if expect.state is not None:
+        fields["state"] = expect.state
+    if expect.words:
+        fields["words"] = expect.words
+    return fields
+
+
+def _image_fields(image: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(image).hexdigest(), "zlib": _packed(image)}
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+def _value_fields(value: Value) -> Any:
+    if isinstance(value, Generated):
+        return {"seed": value.seed, "length": value.length}
+    text = printable(value.data)
+    if text is not None:
+        return text
+    return {"hex": value.data.hex()} if value.length <= _HEX_MAX else {"zlib": _packed(value.data)}
+
+
+def _op_fields(op: Op) -> dict[str, Any]:
+    fields: dict[str, Any] = {"op": op.kind, "key": key_text(op.key)}
+    if op.kind == "rename":
+        fields["target"] = key_text(op.target)
+    if op.kind in ("get_partial", "set_partial"):
+        fields["off"] = op.off
+    if op.kind in ("get_partial", "allocate"):
+        fields["length"] = op.length
+    if op.value is not None:
+        fields["value"] = _value_fields(op.value)
+    return fields
+
+
+# --- reading ---------------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> Trace:
+    """The trace in the file ``path``. Raises PowercutError: no such file, no JSON, another or a newer format,
+    a field that cannot be."""
+    try:
+        if path.stat().st_size > _FILE_MAX:
+            raise PowercutError(f"The trace {path} is larger than {_FILE_MAX} bytes; no trace is that large.")
+        text = path.read_bytes()
+    except OSError as error:
+        raise PowercutError(f"Cannot read the trace {path}: {_reason(error)}.") from error
+    return loads(text, str(path), path.parent)
+
+
+def loads(text: bytes, name: str, folder: Path) -> Trace:
+    """The trace in ``text``; ``name`` is what messages call it, ``folder`` where its image file lies."""
+    try:
+        _check_header(text)
+        return _trace(msgspec.json.decode(text, type=wire.TraceField), folder)
+    except msgspec.ValidationError as error:
+        raise PowercutError(f"The trace {name} is wrong: {error}; see traces/README.md.") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise PowercutError(f"The trace {name} is no JSON ({error}); it is damaged or cut short.") from error
+    except ValueError as error:
+        raise PowercutError(f"The trace {name} is wrong: {error}; see traces/README.md.") from error
+
+
+def _check_header(text: bytes) -> None:
+    header = msgspec.json.decode(text, type=wire.Header)
+    if header.format != wire.FORMAT:
+        raise ValueError(f"its format is {header.format!r}, not {wire.FORMAT!r}")
+    if header.version > wire.VERSION:
+        raise ValueError(
+            f"it is of format version {header.version} and this powercut reads up to {wire.VERSION}: "
+            "a newer powercut is needed"
+        )
+
+
+def _trace(field: wire.TraceField, folder: Path) -> Trace:
+    geometry = Geometry(**msgspec.structs.asdict(field.geometry))
+    problem = geometry.problem()
+    if problem is not None:
+        raise ValueError(f"its geometry cannot be: {problem}")
+    options = EngineOptions(**msgspec.structs.asdict(field.engine.options))
+    return Trace(
+        geometry=geometry,
+        operations=tuple(_numbered(field.operations)),
+        engine=EngineRef(field.engine.name, field.engine.version, options),
+        image=None if field.image is None else _image(field.image, geometry, folder),
+        state=None if field.fault is None else field.fault.state,
+        expect=_expectation(field.expect),
+        note=field.note,
+    )
+
+
+def _expectation(field: wire.ExpectField) -> Expectation:
+    kind = field.kind or ""
+    if (field.verdict == "violation") != bool(kind):
+        raise ValueError("a violation has a kind, and a verdict of held has none - `$.expect`")
+    state = None if field.state is UNSET else field.state
+    return Expectation(field.verdict, kind, state, field.words or "")
+
+
+def _numbered(fields: list[wire.Operation]) -> list[Op]:
+    """The operations; an error names the one it is in."""
+    operations = []
+    total = 0
+    for index, field in enumerate(fields):
+        try:
+            op = _op(field)
+        except ValueError as error:
+            raise ValueError(f"{error} - at `$.operations[{index}]`") from error
+        total += op.length if op.kind == "allocate" else 0 if op.value is None else op.value.length
+        if total > wire.VALUES_MAX:
+            raise ValueError(f"its values are more than {wire.VALUES_MAX} bytes together")
+        operations.append(op)
+    return operations
+
+
+def _op(field: wire.Operation) -> Op:
+    kind = field.__struct_config__.tag
+    return Op(
+        kind=str(kind),
+        key=key_bytes(field.key),
+        target=key_bytes(field.target) if isinstance(field, wire.Rename) else b"",
+        off=field.off if isinstance(field, wire.GetPartial | wire.SetPartial) else 0,
+        length=field.length if isinstance(field, wire.GetPartial | wire.Allocate) else 0,
+        value=_value(field.value) if isinstance(field, wire.Set | wire.SetPartial) else None,
+    )
+
+
+def _value(field: wire.Value) -> Value:
+    if isinstance(field, str):
+        return Literal(field.encode())
+    given = frozenset(name for name in ("hex", "zlib", "seed", "length") if getattr(field, name) is not UNSET)
+    makers: dict[frozenset[str], Callable[[Any], Value]] = {
+        frozenset({"hex"}): lambda value: Literal(bytes.fromhex(value.hex)),
+        frozenset({"zlib"}): lambda value: Literal(_unpacked(value.zlib, wire.VALUE_MAX)),
+        frozenset({"seed", "length"}): lambda value: Generated(value.seed, value.length),
+    }
+    if given not in makers:
+        raise ValueError("a value has either hex, or zlib, or seed and length")
+    return makers[given](field)
+
+
+def _unpacked(text: str, limit: int) -> bytes:
+    """The bytes behind base64 and zlib; never more than ``limit``."""
+    try:
+        machine = zlib.decompressobj()
+        data = machine.decompress(base64.b64decode(text, validate=True), limit + 1)
+    except (ValueError, zlib.error) as error:
+        raise ValueError(f"zlib data that cannot be unpacked ({error})") from error
+    if len(data) > limit or not machine.eof:
+        raise ValueError(f"zlib data that is cut short or longer than {limit} bytes")
+    return data
+
+
+def _image(field: wire.ImageField, geometry: Geometry, folder: Path) -> bytes:
+    if (field.file is UNSET) == (field.zlib is UNSET):
+        raise ValueError("an image has either file or zlib - `$.image`")
+    if isinstance(field.zlib, str):
+        image = _unpacked(field.zlib, DEVICE_MAX)
+    else:
+        image = _image_file(folder / str(field.file), geometry.size)
+    if len(image) != geometry.size:
+        raise ValueError(f"its image has {len(image)} bytes and its geometry {geometry.size}")
+    if hashlib.sha256(image).hexdigest() != field.sha256:
+        raise ValueError("its image is not the one it was made with: the SHA-256 differs")
+    return image
+
+
+def _image_file(path: Path, size: int) -> bytes:
+    try:
+        if path.stat().st_size != size:
+            raise ValueError(f"its image {path} has {path.stat().st_size} bytes and its geometry {size}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"its image {path} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
