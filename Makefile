@@ -1,0 +1,78 @@
+# make run | test | lint | bench | asan | mutants | fuzz | clean: each sets up what it needs by itself.
+# A C11 compiler, Python 3.11 or newer and make are all that must be there; the rest goes into .venv.
+#
+#   PYTHON=python3.12 make test     another interpreter
+#   make test TESTS=tests/format    some of the Python tests
+#   make test JOBS=4                how many at once
+
+PYTHON ?= python3
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+TESTS ?= tests
+VENV := .venv
+BUILD := build
+ASAN := build-asan
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test lint format bench fuzz asan mutants build clean
+.DEFAULT_GOAL := build
+
+# --- set-up ------------------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "powercut needs Python 3.11 or newer: install it, or name one with PYTHON=... make" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments: install its venv module (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(or $(CC),cc) --version >/dev/null 2>&1 || \
+	  { echo "powercut needs a C11 compiler: install gcc or clang, or name one with CC=... make" >&2; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# The tools; again when pyproject.toml changes.
+$(VENV)/tools.stamp: pyproject.toml | $(VENV)/bin/python
+	@$(PYTHON) tools/dev_requirements.py pyproject.toml > $(VENV)/requirements.txt
+	@$(BIN)/python -m pip install --quiet -r $(VENV)/requirements.txt
+	@touch $@
+
+# The editable install: Python is read where it lies, C is built again when it is imported.
+$(VENV)/install.stamp: $(VENV)/tools.stamp meson.options
+	@echo "building"
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -Cbuild-dir=$(BUILD) -Csetup-args=-Dwerror=true -e .
+	@touch $@
+
+build: $(VENV)/install.stamp
+	@$(BIN)/ninja -C $(BUILD) --quiet
+
+# --- what people ask for -----------------------------------------------------------------------------
+
+run: build
+	@$(BIN)/python -m powercut.demo
+
+test: build
+	@$(BIN)/meson test -C $(BUILD) --no-rebuild --quiet >/dev/null 2>&1 || $(BIN)/meson test -C $(BUILD) --print-errorlogs
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
+
+lint: build
+	@tools/lint.sh $(BUILD)
+
+format: build
+	@$(BIN)/clang-format -i $$(git ls-files 'csrc/*.c' 'csrc/*.h' 'tests/c/*.c' 'tests/c/*.h')
+	@$(BIN)/ruff format -q harness models tests tools
+
+bench: build
+	@$(BIN)/powercut bench crash
+
+fuzz: build
+	@$(BIN)/powercut run --seconds $(or $(SECONDS_OF_FUZZING),600)
+
+mutants: build
+	@$(BIN)/python -m tools.mutants
+
+asan: build
+	@tools/asan.sh $(BUILD) $(ASAN)
+
+clean:
+	@rm -rf $(BUILD) $(ASAN) $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find harness models tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
