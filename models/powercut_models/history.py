@@ -35,8 +35,13 @@ CREATE UNIQUE INDEX living ON entry (path) WHERE died IS NULL;
 CREATE INDEX children ON entry (parent, path) WHERE died IS NULL;
 CREATE INDEX births ON entry (born);
 CREATE INDEX deaths ON entry (died) WHERE died IS NOT NULL;
-CREATE TABLE found (                -- what an engine shows, for one comparison; nth: 0, or 1.. for a key
-shown again path BLOB NOT NULL, kind TEXT NOT NULL, content INTEGER, moment BLOB, nth INTEGER NOT NULL );
+CREATE TABLE found (                -- what an engine shows, for one comparison
+    path BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    content INTEGER,
+    moment BLOB,
+    nth INTEGER NOT NULL            -- 0, or 1.. where a key is shown again
+);
 BEGIN;
 """
 
@@ -46,11 +51,13 @@ _ROWS: Final = f"SELECT {_COLUMNS} FROM entry LEFT JOIN content ON content = id 
 _EXPECTED: Final = f"SELECT path, kind, content, moment, 0 AS nth FROM entry WHERE {_AT}"
 _FOUND: Final = "SELECT path, kind, content, moment, nth FROM found"
 _DIFFERENCE: Final = f"""
-SELECT {_COLUMNS}, nth, side FROM (
-    SELECT *, 'expected' AS side FROM ({_EXPECTED} EXCEPT {_FOUND})
-    UNION ALL
-    SELECT *, 'found' AS side FROM ({_FOUND} EXCEPT {_EXPECTED})
-) LEFT JOIN content ON content = id ORDER BY path, nth, side
+WITH expected AS ({_EXPECTED}),
+    missing AS (SELECT * FROM expected EXCEPT {_FOUND}),
+    surplus AS ({_FOUND} EXCEPT SELECT * FROM expected)
+SELECT {_COLUMNS}, nth, 'expected' AS side FROM missing LEFT JOIN content ON content = id
+UNION ALL
+SELECT {_COLUMNS}, nth, 'found' AS side FROM surplus LEFT JOIN content ON content = id
+ORDER BY path, nth, side
 """
 
 
