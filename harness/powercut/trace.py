@@ -41,13 +41,16 @@ class EngineOptions:
     value_checks: int = 0
 
 
+DEFAULTS = EngineOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRef:
     """Which engine, and which version of it, a trace is about."""
 
     name: str
     version: str = ""
-    options: EngineOptions = EngineOptions()
+    options: EngineOptions = DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)

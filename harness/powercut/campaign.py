@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: ISC
+"""Many traces over worker processes: dealt out, counted, and watched for those that die or hang."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context
+from typing import Any
+
+from powercut.engine import Watch
+from powercut.errors import PowercutError
+from powercut.judge import Violation
+from powercut.run import RunOptions, Verdict
+from powercut.shrink import BUDGET, first_violation
+from powercut.source import Source
+from powercut.trace import Trace
+from powercut.worker import Work, worker_main
+
+#: Seconds without any sign of life after which a run counts as hanging.
+HANG_SECONDS = 60.0
+
+_CONTEXT = get_context("spawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run: ``traces`` many of the source (None: no bound) for at most ``seconds``, on ``workers``
+    processes with ``threads`` threads each. ``failures_max``: end after so many traces that fail."""
+
+    engine: str
+    source: Source
+    traces: int | None = None
+    seconds: float | None = None
+    workers: int = 1
+    threads: int = 1
+    options: RunOptions = RunOptions()
+    failures_max: int = 16
+    hang_seconds: float = HANG_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trace that fails, and what it showed; ``index`` in its source."""
+
+    index: int
+    trace: Trace
+    violations: tuple[Violation, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done so far; see Verdict for the counts of crash states. ``seconds``: of wall time."""
+
+    traces: int = 0
+    operations: int = 0
+    events: int = 0
+    total: int = 0
+    checked: int = 0
+    identical: int = 0
+    no_space: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def states_per_second(self) -> float:
+        """Crash states recovered and judged per second of wall time, everything included."""
+        return self.checked / self.seconds if self.seconds > 0 else 0.0
+
+    def add(self, verdict: Verdict) -> None:
+        """Counts one run."""
+        self.traces += 1
+        self.operations += verdict.operations
+        self.events += verdict.events
+        self.total += verdict.total
+        self.checked += verdict.checked
+        self.identical += verdict.identical
+        self.no_space += verdict.no_space
+
+
+Progress = Callable[[Tally, int], None]
+"""Called a few times a second with the tally and the crash states of the runs still under way."""
+
+
+class _Worker:
+    """One process, its pipe, its watch, and what it is doing."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._memory = _CONTEXT.RawArray("c", Watch.SIZE)
+        self.watch = Watch(self._memory)
+        self.pipe, theirs = _CONTEXT.Pipe()
+        work = Work(plan.engine, plan.source, plan.options, plan.threads)
+        self.process = _CONTEXT.Process(target=worker_main, args=(theirs, self._memory, work), daemon=True)
+        with _ignored_interrupt():
+            self.process.start()
+        theirs.close()
+        self.index: int | None = None
+        self._life: tuple[int, int] = (-1, -1)
+        self._since = time.monotonic()
+        self._base = 0
+
+    def give(self, index: int) -> None:
+        """Hands over a task."""
+        self.index, self._base = index, self.watch.count
+        self._since = time.monotonic()
+        self.pipe.send(("run", index))
+
+    def done(self) -> None:
+        """Forgets the task."""
+        self.index = None
+
+    @property
+    def running(self) -> int:
+        """Crash states of the present task that are dealt with."""
+        return self.watch.count - self._base if self.index is not None else 0
+
+    def hangs(self, seconds: float) -> bool:
+        """Whether the task showed no life for so long."""
+        now, life = time.monotonic(), self.watch.life
+        if life != self._life:
+            self._life, self._since = life, now
+        return self.index is not None and now - self._since > seconds
+
+    def end(self) -> None:
+        """Ends the process, whatever it does."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+class Campaign:
+    """A plan under way."""
+
+    def __init__(self, plan: Plan, progress: Progress | None = None) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self._progress = progress
+        self._next = 0
+        self._start = time.monotonic()
+        self._interrupts = 0
+        self._stopped_at: float | None = None
+        self._workers: list[_Worker] = []
+
+    def run(self) -> Tally:
+        """Everything, until the plan is through, a SIGINT comes, or too much failed. Raises PowercutError."""
+        with _interrupt_handler(self._interrupt):
+            try:
+                self._start_workers()
+                while self._busy():
+                    self._step()
+            finally:
+                for worker in self._workers:
+                    worker.end()
+        self.tally.seconds = time.monotonic() - self._start
+        self.tally.interrupted = self._interrupts > 0
+        self.tally.failures.sort(key=lambda failure: failure.index)
+        return self.tally
+
+    def shrink(self, failure: Failure, budget: int = BUDGET, seconds: float = 300.0) -> Trace:
+        """The failure's trace made small, in a process of its own; as it is, where that process fails."""
+        worker = _Worker(self.plan)
+        try:
+            with _interrupt_handler(self._interrupt):
+                worker.pipe.send(("shrink", failure.trace, failure.violations, budget))
+                deadline = time.monotonic() + seconds
+                while time.monotonic() < deadline and not self._interrupts:
+                    if worker.pipe.poll(0.2):
+                        return self._shrunk(worker, failure)
+                    if not worker.process.is_alive():
+                        break
+        finally:
+            worker.end()
+        return failure.trace
+
+    def _shrunk(self, worker: _Worker, failure: Failure) -> Trace:
+        try:
+            kind, payload = worker.pipe.recv()
+        except EOFError:
+            return failure.trace
+        return payload if kind == "shrunk" and isinstance(payload, Trace) else failure.trace
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+
+    def _start_workers(self) -> None:
+        count = self.plan.workers if self.plan.traces is None else min(self.plan.workers, self.plan.traces)
+        self._workers = [_Worker(self.plan) for _ in range(max(count, 1))]
+        for worker in self._workers:
+            self._deal(worker)
+
+    def _more(self) -> bool:
+        plan = self.plan
+        late = plan.seconds is not None and time.monotonic() - self._start >= plan.seconds
+        full = len(self.tally.failures) >= plan.failures_max
+        through = plan.traces is not None and self._next >= plan.traces
+        return not (late or full or through or self._interrupts)
+
+    def _deal(self, worker: _Worker) -> None:
+        worker.done()
+        if self._more():
+            worker.give(self._next)
+            self._next += 1
+
+    def _busy(self) -> bool:
+        """Whether some worker still has a task; after a SIGINT only for as long as ending takes."""
+        if self._interrupts and self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+            for worker in self._workers:
+                worker.watch.stop()
+        if self._interrupts > 1 or (self._stopped_at and time.monotonic() - self._stopped_at > 10.0):
+            return False
+        return any(worker.index is not None for worker in self._workers)
+
+    def _step(self) -> None:
+        """Waits for what happens next and deals with it."""
+        waited: list[Any] = [worker.pipe for worker in self._workers if worker.index is not None]
+        ready = connection.wait(waited, timeout=0.2)
+        for at, worker in enumerate(self._workers):
+            if worker.pipe in ready:
+                self._receive(at, worker)
+            elif worker.hangs(self.plan.hang_seconds):
+                words = (
+                    f"The run shows no progress for {self.plan.hang_seconds:.0f} seconds: the engine hangs."
+                )
+                self._lost(at, worker, Violation("hang", None, None, "", words))
+        self.tally.seconds = time.monotonic() - self._start
+        if self._progress is not None:
+            self._progress(self.tally, sum(worker.running for worker in self._workers))
+
+    def _receive(self, at: int, worker: _Worker) -> None:
+        try:
+            kind, payload = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(10)
+            self._lost(at, worker, _death(worker.process.exitcode))
+            return
+        if kind == "refused":
+            raise PowercutError(payload)
+        if kind == "broken":
+            raise RuntimeError(f"a worker process failed:\n{payload}")
+        self.tally.add(payload)
+        if payload.violations:
+            self._fail(worker, payload.violations)
+        self._deal(worker)
+
+    def _lost(self, at: int, worker: _Worker, violation: Violation) -> None:
+        """A worker died or hangs: its trace fails, and another worker takes its place."""
+        self.tally.traces += 1
+        self._fail(worker, (violation,))
+        worker.end()
+        self._workers[at] = _Worker(self.plan)
+        self._deal(self._workers[at])
+
+    def _fail(self, worker: _Worker, violations: tuple[Violation, ...]) -> None:
+        if worker.index is not None:
+            trace = self.plan.source.trace(worker.index)
+            self.tally.failures.append(Failure(worker.index, trace, violations))
+
+
+def failure_kind(failure: Failure) -> str:
+    """The kind of violation that a failure is known by."""
+    verdict = Verdict(0, 0, 0, 0, 0, 0, 0.0, failure.violations)
+    first = first_violation(verdict)
+    return first.kind if first is not None else ""
+
+
+def _death(exitcode: int | None) -> Violation:
+    how = f"exit code {exitcode}"
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            how = signal.Signals(-exitcode).name
+    return Violation("crash", None, None, how, f"The engine ended its process: {how}.")
+
+
+@contextlib.contextmanager
+def _ignored_interrupt() -> Iterator[None]:
+    """What is started inside ignores SIGINT: the parent ends it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _interrupt_handler(handler: Callable[[], None]) -> Iterator[None]:
+    """SIGINT calls the handler instead of raising."""
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: handler())
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

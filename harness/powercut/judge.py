@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: ISC
+"""A violation in words: where the power went, what was under way, and what the SQL difference shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from powercut.engine import EngineRefusedError, Found, Run
+from powercut.ops import Op, data_text, key_text, op_text
+from powercut.predict import Prediction, WrongAnswer
+from powercut_models import Difference, Row
+
+#: How many differing keys a violation lists.
+DIFFERENCES_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise.
+
+    ``kind``: answer, no_space (both without any cut: ``state`` is None), mount, read, content, second_mount,
+    write, lost_write, check, crash, hang. ``state``: the crash state's number. ``op``: the operation that
+    was under way or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a
+    key that differs from the nearest allowed store.
+    """
+
+    kind: str
+    state: int | None
+    op: int | None
+    code: str
+    words: str
+    differences: tuple[str, ...] = ()
+
+
+def from_answer(wrong: WrongAnswer) -> Violation:
+    """The violation behind an answer that the model does not give."""
+    return Violation(wrong.kind, None, wrong.op, wrong.code, f"Without any power cut {wrong.words}.")
+
+
+def from_state(run: Run, operations: Sequence[Op], prediction: Prediction, found: Found) -> Violation:
+    """The violation behind a crash state that the explorer refused, told in words."""
+    done, in_flight = run.position(found.state)
+    what, differences = _what(run, prediction, found)
+    words = f"{_where(run, operations, found.state)}: {what}."
+    return Violation(found.kind, found.state, done if in_flight else None, found.code, words, differences)
+
+
+def brief(run: Run, found: Found) -> Violation:
+    """The same without a second look at the crash state, for the many that follow the first of a kind."""
+    done, in_flight = run.position(found.state)
+    words = f"Crash state {found.state}: {found.kind}, {found.code}."
+    return Violation(found.kind, found.state, done if in_flight else None, found.code, words)
+
+
+def _where(run: Run, operations: Sequence[Op], state: int) -> str:
+    """Which cut: behind which device event, during or after which operation."""
+    done, in_flight = run.position(state)
+    if state == 0:
+        cut = "Power cut before the first device event"
+    else:
+        cut = f"Power cut after device event {state} of {run.event_count} ({run.event(state - 1)})"
+    if in_flight:
+        return f"{cut}, during operation {done} ({op_text(operations[done])})"
+    if done == 0:
+        return f"{cut}, before any operation took effect"
+    return f"{cut}, when operation {done - 1} ({op_text(operations[done - 1])}) had returned"
+
+
+def _what(run: Run, prediction: Prediction, found: Found) -> tuple[str, tuple[str, ...]]:
+    """What is wrong there, and the differing keys where reading shows them."""
+    texts = {
+        "mount": f"the engine does not mount what is left, it answers {found.code}",
+        "read": f"it mounts, but reading every entry answers {found.code}",
+        "second_mount": "a second mount fails or reads something else than the first",
+        "write": f"after the recovery a fresh set answers {found.code}",
+        "lost_write": "after the recovery a fresh set returned OK, and one more mount does not show it, or "
+        "shows something else changed with it",
+    }
+    if found.kind == "content":
+        return _content(run, prediction, found.state)
+    if found.kind == "check":
+        return f"the engine's own check finds something: {_check_text(run, found.state)}", ()
+    return texts.get(found.kind, f"{found.kind}, {found.code}"), ()
+
+
+def _check_text(run: Run, state: int) -> str:
+    try:
+        return run.engine.check(run.image(state), run.geometry, run.options)
+    except EngineRefusedError as error:
+        return str(error)
+
+
+def _content(run: Run, prediction: Prediction, state: int) -> tuple[str, tuple[str, ...]]:
+    """Which keys differ from the nearest store that the model allows."""
+    done, in_flight = run.position(state)
+    try:
+        rows = run.engine.entries(run.image(state), run.geometry, run.options)
+    except EngineRefusedError as error:
+        return f"it read something wrong once, and now {error}", ()
+    model = prediction.model
+    sides = [(model.difference(done, rows), done)]
+    if in_flight:
+        sides.append((model.difference(done + 1, rows), done + 1))
+    nearest, _ = min(sides, key=lambda side: (len(side[0]), -side[1]))
+    keys = "1 key differs" if len(nearest) == 1 else f"{len(nearest)} keys differ"
+    allowed = f"operation {done} done or not done" if in_flight else f"the model after {done} operations"
+    lines = [difference_text(one) for one in nearest[:DIFFERENCES_MAX]]
+    if len(nearest) > DIFFERENCES_MAX:
+        lines.append(f"and {len(nearest) - DIFFERENCES_MAX} more")
+    return f"the store is not what it should be, {allowed}: {keys}", tuple(lines)
+
+
+def difference_text(one: Difference) -> str:
+    """``"a/b": expected 3 bytes "abc", found nothing``."""
+    expected, found = row_text(one.expected), row_text(one.found)
+    if expected == found and one.expected is not None and one.found is not None:
+        expected, found = f"{expected} of {one.expected.time}", f"{found} of {one.found.time}"
+    return f'"{key_text(one.key)}": expected {expected}, found {found}'
+
+
+def row_text(row: Row | None) -> str:
+    """An entry in a few words."""
+    if row is None:
+        return "nothing"
+    return "a dictionary" if row.data is None else data_text(row.data)

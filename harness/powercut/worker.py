@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: ISC
+"""A worker process: makes, runs and judges one trace after the other, and makes violations small."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from dataclasses import dataclass, replace
+from multiprocessing import connection
+from typing import Any
+
+from powercut.engine import Engine, Watch
+from powercut.errors import PowercutError
+from powercut.judge import Violation
+from powercut.run import RunOptions, initial_rows, run_trace
+from powercut.shrink import expecting, first_violation, shrink
+from powercut.source import Source
+from powercut.trace import Trace
+from powercut_models import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every task of a worker shares."""
+
+    engine: str
+    source: Source
+    options: RunOptions
+    threads: int
+
+
+def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
+    """Serves ("run", index) and ("shrink", trace, violations, budget) until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = _Server(work, Watch(memory))
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        pipe.send(_answer(server, task))
+
+
+def _answer(server: _Server, task: Any) -> tuple[str, object]:
+    try:
+        return server.serve(task)
+    except PowercutError as error:
+        return "refused", str(error)
+    except Exception:
+        return "broken", traceback.format_exc()
+
+
+class _Server:
+    def __init__(self, work: Work, watch: Watch) -> None:
+        self._work = work
+        self._watch = watch
+        self._engine: Engine | None = None
+        self._rows: tuple[bytes | None, tuple[Row, ...]] = (None, ())
+
+    @property
+    def engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine.load(self._work.engine)
+        return self._engine
+
+    def serve(self, task: Any) -> tuple[str, object]:
+        if task[0] == "shrink":
+            return "shrunk", self._shrink(*task[1:])
+        trace = self._work.source.trace(task[1])
+        options = replace(self._work.options, jobs=self._work.threads)
+        return "ran", run_trace(trace, self.engine, options, self._initial(trace), self._watch)
+
+    def _initial(self, trace: Trace) -> tuple[Row, ...]:
+        """What the trace's image holds; read once where all traces start from the same."""
+        if self._rows[0] != trace.image:
+            self._rows = (trace.image, initial_rows(trace))
+        return self._rows[1]
+
+    def _shrink(self, trace: Trace, violations: tuple[Violation, ...], budget: int) -> Trace:
+        deadly = {"crash", "hang"} & {one.kind for one in violations}
+        if not deadly:
+            return shrink(trace, self.engine, budget)
+        small = shrink(trace, self.engine, budget // 100, _Forked(self.engine))
+        return small if small.expect.kind else expecting(small, self.engine, violations[0])
+
+
+class _Forked:
+    """Judges a candidate in a child process that may die."""
+
+    def __init__(self, engine: Engine, seconds: float = 10.0) -> None:
+        self._engine = engine
+        self._seconds = seconds
+
+    def __call__(self, trace: Trace) -> Violation | None:
+        """The first violation; kind ``crash`` where the child died."""
+        mine, theirs = connection.Pipe(duplex=False)
+        child = os.fork()
+        if child == 0:
+            theirs.send(first_violation(run_trace(trace, self._engine, RunOptions(violations_max=1))))
+            os._exit(0)
+        theirs.close()
+        with mine:
+            return self._wait(child, mine)
+
+    def _wait(self, child: int, mine: Any) -> Violation | None:
+        try:
+            return mine.recv() if mine.poll(self._seconds) else self._killed(child)
+        except EOFError:
+            return Violation("crash", None, None, "", "The engine ended its process.")
+        finally:
+            os.waitpid(child, 0)
+
+    @staticmethod
+    def _killed(child: int) -> Violation:
+        os.kill(child, signal.SIGKILL)
+        return Violation("hang", None, None, "", "The run does not end: the engine hangs.")
