@@ -1,10 +1,11 @@
+# SPDX-License-Identifier: ISC
 """Writes the C source of `powercut._native`, the cffi binding, from the public headers.
 
     python native_build.py --output _native.c blockdev.h skink.h powercut.h
 
-The declarations that cffi reads are what the headers say, less comments, preprocessor lines and what C++ needs;
-constants are evaluated here or by the C compiler. Nothing is copied by hand. Only what Python itself provides,
-the functions that C calls back, is declared in this file.
+The declarations that cffi reads are what the headers say, less comments, preprocessor lines and what C++
+needs; constants are evaluated here or by the C compiler. Nothing is copied by hand. Only what Python itself
+provides, the functions that C calls back, is declared in this file.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def enum_values(body: str) -> str:
 
 
 def constants(text: str) -> Iterator[str]:
-    """A declaration for each `#define NAME value`: integers are read by the C compiler, strings are `char *`."""
+    """A declaration for each `#define NAME value`: the C compiler reads integers, strings are `char *`."""
     for name, value in DEFINE.findall(text):
         yield f"static char *const {name};" if value.startswith('"') else f"#define {name} ..."
 

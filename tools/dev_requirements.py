@@ -1,4 +1,5 @@
-"""Prints what `make` installs into .venv, one requirement a line: pyproject.toml's dependencies and its dev extra."""
+# SPDX-License-Identifier: ISC
+"""Prints what `make` installs into .venv, one a line: pyproject.toml's dependencies and its dev extra."""
 
 from __future__ import annotations
 

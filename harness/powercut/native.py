@@ -71,8 +71,8 @@ def engine_path(name: str) -> Path:
     return engines[name]
 
 
-# The functions that C calls back. What C hands on as `ctx` is a handle (ffi.new_handle) of a Python callable, so
-# that each call finds its own; an exception in it ends the walk with INVALID_ARGUMENT and is printed by cffi.
+# The functions that C calls back. What C hands on as `ctx` is a handle (ffi.new_handle) of a Python callable,
+# so that each call finds its own; an exception in it ends the walk with INVALID_ARGUMENT, and cffi prints it.
 
 
 @ffi.def_extern(error=CODE_NUMBERS["INVALID_ARGUMENT"])
@@ -101,6 +101,6 @@ def py_put_bytes(reply: Any, data: Any, size: int) -> None:
 
 @ffi.def_extern()
 def py_put_entry(reply: Any, name: Any, name_len: int, kind: int) -> None:
-    """pc_reply.put_entry: appends (name, kind) to the ``entries`` (a list) of the handle of a ``struct py_reply``."""
+    """pc_reply.put_entry: appends (name, kind) to the ``entries`` of the handle of a ``struct py_reply``."""
     entries = ffi.from_handle(ffi.cast("struct py_reply *", reply).handle).entries
     entries.append((bytes(ffi.buffer(name, name_len)), KIND_NAMES[kind]))
