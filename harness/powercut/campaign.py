@@ -14,7 +14,7 @@ from typing import Any
 from powercut.engine import Watch
 from powercut.errors import PowercutError
 from powercut.judge import Violation
-from powercut.run import RunOptions, Verdict
+from powercut.run import DEFAULT_OPTIONS, RunOptions, Verdict
 from powercut.shrink import BUDGET, first_violation
 from powercut.source import Source
 from powercut.trace import Trace
@@ -37,7 +37,7 @@ class Plan:
     seconds: float | None = None
     workers: int = 1
     threads: int = 1
-    options: RunOptions = RunOptions()
+    options: RunOptions = DEFAULT_OPTIONS
     failures_max: int = 16
     hang_seconds: float = HANG_SECONDS
 
@@ -223,9 +223,7 @@ class Campaign:
             if worker.pipe in ready:
                 self._receive(at, worker)
             elif worker.hangs(self.plan.hang_seconds):
-                words = (
-                    f"The run shows no progress for {self.plan.hang_seconds:.0f} seconds: the engine hangs."
-                )
+                words = f"No progress for {self.plan.hang_seconds:.0f} seconds: the engine hangs."
                 self._lost(at, worker, Violation("hang", None, None, "", words))
         self.tally.seconds = time.monotonic() - self._start
         if self._progress is not None:

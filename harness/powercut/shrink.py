@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Makes a violation small: fewer operations, smaller values, shorter keys, a smaller device, the earliest cut.
+"""Makes a violation small: fewer operations, smaller values, shorter keys, smaller device, earliest cut.
 
-Deterministic: the same trace, engine and budget give the same small trace. What must survive is the kind of the
-first violation, not its place.
+Deterministic: the same trace, engine and budget give the same small trace. What must survive is the kind of
+the first violation, not its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from powercut.judge import Violation
 from powercut.ops import Generated, Literal, Op, segments
 from powercut.run import RunOptions, Verdict, run_trace
 from powercut.trace import EngineRef, Expectation, Trace
-from powercut.vocabulary import boundary_sizes
+from powercut.vocabulary import Profile, boundary_sizes
 
 #: Work that one minimisation may do, in crash states recovered and operations run.
 BUDGET = 400_000
@@ -32,13 +32,17 @@ def first_violation(verdict: Verdict) -> Violation | None:
 
 @dataclass(slots=True)
 class Meter:
-    """Runs candidates on an engine until the budget is spent."""
+    """Runs candidates on an engine, or by another judge, until the budget is spent."""
 
     engine: Engine
     budget: int = BUDGET
+    judge: Judge | None = None
 
     def __call__(self, trace: Trace) -> Violation | None:
         """The first violation of the trace; None where it holds or cannot be run."""
+        if self.judge is not None:
+            self.budget -= 1000
+            return self.judge(trace)
         try:
             verdict = run_trace(trace, self.engine, RunOptions(violations_max=1, words=False))
         except PowercutError:
@@ -56,18 +60,17 @@ class Meter:
 class Shrinker:
     """Holds the smallest trace so far that still breaks the same promise."""
 
-    def __init__(self, trace: Trace, kind: str, judge: Judge, spent: Callable[[], bool]) -> None:
+    def __init__(self, trace: Trace, kind: str, meter: Meter) -> None:
         self.best = replace(trace, state=None)
         self.kind = kind
-        self._judge = judge
-        self._spent = spent
+        self._meter = meter
         self.violation: Violation | None = None
 
     def still(self, candidate: Trace) -> bool:
         """Whether the candidate shows the same kind of violation; then it is the best so far."""
-        if self._spent() or candidate == self.best:
+        if self._meter.spent or candidate == self.best:
             return False
-        violation = self._judge(candidate)
+        violation = self._meter(candidate)
         if violation is None or violation.kind != self.kind:
             return False
         self.best, self.violation = candidate, violation
@@ -75,8 +78,8 @@ class Shrinker:
 
     def run(self) -> Trace:
         """Passes over the trace until nothing gets smaller or the budget is spent."""
-        self._cut_tail(self._judge(self.best))
-        while not self._spent():
+        self._cut_tail(self._meter(self.best))
+        while not self._meter.spent:
             before = self.best
             self._drop_operations()
             self._shrink_values()
@@ -97,9 +100,9 @@ class Shrinker:
     def _drop_operations(self) -> None:
         """Halves, quarters, … single operations, from the end."""
         size = max(len(self.best.operations) // 2, 1)
-        while not self._spent():
+        while not self._meter.spent:
             at = len(self.best.operations) - size
-            while at > -size and not self._spent():
+            while at > -size and not self._meter.spent:
                 operations = self.best.operations
                 self.still(self._with(operations[: max(at, 0)] + operations[at + size :]))
                 at -= size
@@ -141,9 +144,8 @@ def _replaced(operations: Sequence[Op], index: int, op: Op) -> list[Op]:
 def _simpler(trace: Trace, index: int) -> Iterator[Op]:
     """Operation ``index`` with smaller numbers, the smallest first."""
     op = trace.operations[index]
-    for field in ("off", "length"):
-        number = getattr(op, field)
-        yield from (replace(op, **{field: small}) for small in (0, 1, number // 2) if small < number)
+    yield from (replace(op, off=small) for small in (0, 1, op.off // 2) if small < op.off)
+    yield from (replace(op, length=small) for small in (0, 1, op.length // 2) if small < op.length)
     if op.value is None:
         return
     length = op.value.length
@@ -164,8 +166,6 @@ def _plain(op: Op) -> int:
 
 
 def _edges(trace: Trace) -> tuple[int, ...]:
-    from powercut.vocabulary import Profile
-
     return boundary_sizes(Profile(trace.geometry))
 
 
@@ -206,12 +206,11 @@ def shrink(trace: Trace, engine: Engine, budget: int = BUDGET, judge: Judge | No
     ``judge``: runs a candidate in another way than on ``engine`` in this process. Answers the trace itself,
     expectation filled in, where it does not violate.
     """
-    meter = Meter(engine, budget)
-    ask = judge or meter
-    first = ask(trace)
+    meter = Meter(engine, budget, judge)
+    first = meter(trace)
     if first is None:
         return trace
-    shrinker = Shrinker(trace, first.kind, ask, lambda: meter.spent)
+    shrinker = Shrinker(trace, first.kind, meter)
     small = shrinker.run()
     if judge is not None:
         return expecting(small, engine, shrinker.violation or first)

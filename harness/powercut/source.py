@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Where a campaign's traces come from: anything that makes trace number i, in any process, the same each time."""
+"""Where a campaign's traces come from: anything that makes trace number i, the same in every process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from powercut.generate import operations
-from powercut.geometry import Geometry
-from powercut.trace import DEFAULTS, EngineOptions, EngineRef, Trace
+from powercut.trace import EngineRef, Trace
 from powercut.vocabulary import Profile
 
 
@@ -56,20 +55,9 @@ class ImageSource:
     profile: Profile
     engine: EngineRef
     image: bytes
-    keys: tuple[bytes, ...] = ()
 
     def trace(self, index: int) -> Trace:
         """Trace number ``index``."""
         made = operations(self.profile, self.seed * 1_000_003 + index, self.count)
         note = f"generated on an image: seed {self.seed}, trace {index}"
         return Trace(self.profile.geometry, tuple(made), self.engine, image=self.image, note=note)
-
-
-def profiles(
-    geometries: tuple[Geometry, ...], capabilities: frozenset[str], name_max: dict[Geometry, int]
-) -> tuple[Profile, ...]:
-    """One profile for each geometry."""
-    return tuple(Profile(geometry, capabilities, name_max[geometry]) for geometry in geometries)
-
-
-__all__ = ["DEFAULTS", "EngineOptions", "FixedSource", "GeneratedSource", "ImageSource", "Source", "profiles"]

@@ -81,7 +81,7 @@ class _Server:
         deadly = {"crash", "hang"} & {one.kind for one in violations}
         if not deadly:
             return shrink(trace, self.engine, budget)
-        small = shrink(trace, self.engine, budget // 100, _Forked(self.engine))
+        small = shrink(trace, self.engine, budget, _Forked(self.engine))
         return small if small.expect.kind else expecting(small, self.engine, violations[0])
 
 
