@@ -6,12 +6,13 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op, Value
 from powercut.vocabulary import (
+    Held,
     Keys,
     Profile,
     bad_keys,
@@ -60,14 +61,29 @@ class _Style:
     weights: tuple[int, ...]
 
 
-def operations(profile: Profile, seed: int, count: int) -> list[Op]:
-    """``count`` operations, the same for the same arguments on every machine."""
+def operations(profile: Profile, seed: int, count: int, held: Held = ()) -> list[Op]:
+    """``count`` operations, the same for the same arguments on every machine.
+
+    ``held``: what the store holds before them, as (key, value bytes; None for a dictionary).
+    """
     text = f"{seed}:{profile.geometry}:{profile.name_max}:{','.join(sorted(profile.capabilities))}"
     draw = random.Random(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little"))
     make = draw.choice(_STYLES)
     style = make(profile, draw, count)
+    if held:
+        style = replace(style, keys=_joined(style.keys, held, draw))
     stream = _churn(profile, style, draw) if make is _churning else _mixed(profile, style, draw)
-    return list(islice(bounded(profile, stream), count))
+    return list(islice(bounded(profile, stream, held), count))
+
+
+def _joined(keys: Keys, held: Held, draw: random.Random) -> Keys:
+    """The keys, and as many of those that are there already."""
+    values = [key for key, size in held if size is not None]
+    dictionaries = [key for key, size in held if size is None]
+    return Keys(
+        keys.values + tuple(draw.sample(values, min(len(values), len(keys.values)))),
+        keys.dictionaries + tuple(draw.sample(dictionaries, min(len(dictionaries), 4))),
+    )
 
 
 def _kinds(profile: Profile, remove: int = 14) -> tuple[tuple[str, ...], tuple[int, ...]]:

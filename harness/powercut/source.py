@@ -8,7 +8,7 @@ from typing import Protocol
 
 from powercut.generate import operations
 from powercut.trace import EngineRef, Trace
-from powercut.vocabulary import Profile
+from powercut.vocabulary import Held, Profile
 
 
 class Source(Protocol):
@@ -55,9 +55,10 @@ class ImageSource:
     profile: Profile
     engine: EngineRef
     image: bytes
+    held: Held = ()
 
     def trace(self, index: int) -> Trace:
         """Trace number ``index``."""
-        made = operations(self.profile, self.seed * 1_000_003 + index, self.count)
+        made = operations(self.profile, self.seed * 1_000_003 + index, self.count, self.held)
         note = f"generated on an image: seed {self.seed}, trace {index}"
         return Trace(self.profile.geometry, tuple(made), self.engine, image=self.image, note=note)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from powercut.geometry import Geometry
@@ -12,6 +12,10 @@ from powercut.predict import entry_blocks
 
 #: Keys that no store may take.
 BAD_KEYS = (b"", b"/", b".", b"..", b"a/../b", b"d/.", b"a\0b")
+
+
+#: What a store holds: (key, bytes of the value, or None for a dictionary).
+Held = Sequence[tuple[bytes, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class Budget:
     live: dict[bytes, int] = field(default_factory=dict)
     blocks: int = 8
 
+    def hold(self, key: bytes, size: int) -> None:
+        """Counts what is there from the start, ``size`` in bytes."""
+        self.live[key] = entry_blocks(self.profile.geometry, len(key), size)
+        self.blocks += self.live[key]
+
     def add(self, op: Op) -> bool:
         """Takes the operation into account; False: it could fill the device, and is not taken."""
         if op.kind in ("remove", "rename"):
@@ -127,9 +136,14 @@ class Budget:
             self.blocks -= self.live.pop(key)
 
 
-def bounded(profile: Profile, operations: Iterable[Op]) -> Iterator[Op]:
-    """The operations without those that could fill the device; in their place what is live is removed."""
+def bounded(profile: Profile, operations: Iterable[Op], held: Held = ()) -> Iterator[Op]:
+    """The operations without those that could fill the device; in their place what is live is removed.
+
+    ``held``: what the store holds before them.
+    """
     budget = Budget(profile)
+    for key, size in held:
+        budget.hold(key, size or 0)
     for op in operations:
         if budget.add(op):
             yield op
