@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * run.h: what a recorded run holds.
+ */
+#ifndef CRASH_RUN_H
+#define CRASH_RUN_H
+
+#include "powercut.h"
+
+/* Which operations surround a crash state. */
+struct run_position {
+    size_t done;   /* operations that had returned */
+    int in_flight; /* operation number `done` was under way throughout */
+};
+
+struct pc_run {
+    const struct pc_engine *engine;
+    struct bd_geometry geometry;
+    struct pc_options options;
+    struct pc_facts facts;
+    uint8_t *image;     /* the device before the first event */
+    struct bd_log *log; /* events and marks */
+    size_t event_count;
+    size_t *events;                 /* per device event: its place in the log */
+    struct run_position *positions; /* per crash state, event_count + 1 of them */
+    size_t op_count;
+    struct pc_op *ops; /* copies; what they point at is in op_bytes */
+    uint8_t *op_bytes;
+    int *codes;               /* per operation */
+    struct pc_hash *replies;  /* per operation */
+};
+
+/* The store's first `done` operations once more, never cut, and then, on the store still mounted, `op`:
+ * what it answers. NO_MEMORY and the codes of mount are answers too. */
+int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op);
+
+#endif
