@@ -28,8 +28,8 @@ from powercut_models.blocks import (
     le32,
     read_log,
 )
-from powercut_models.image import Image, Superblock, find_geometry, read_image
 from powercut_models.pairs import Blocks, newest_log
+from powercut_models.reading import Image, Superblock, find_geometry, read_image
 from powercut_models.tree import TIMESTAMP, Entry
 
 _KINDS: Final = {FILE: "a value", DIRECTORY: "a dictionary", SUPERBLOCK: "the superblock"}
