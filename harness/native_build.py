@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import operator
 import re
 import sys
@@ -106,7 +107,11 @@ def main() -> int:
     ffi.cdef(REPLY + CALLBACKS)
     includes = "".join(f'#include "{header.name}"\n' for header in options.headers)
     ffi.set_source("powercut._native", includes + REPLY)
-    ffi.emit_c_code(str(options.output))
+    options.output.unlink(
+        missing_ok=True
+    )  # cffi leaves an equal file as old as it is, and ninja would ask again
+    with contextlib.redirect_stdout(None):
+        ffi.emit_c_code(str(options.output))
     return 0
 
 

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: ISC
+"""The everyday commands on a store in an image file: format, ls, get, put, rm, parse."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from powercut import atomic, moments
+from powercut.errors import PowercutError
+from powercut.imagefile import (
+    Entry,
+    ImageFile,
+    RefusedError,
+    Shape,
+    format_image,
+    probe,
+    read_image,
+)
+from powercut.ops import key_text
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ESCAPE = re.compile(rb"%(..)?", re.DOTALL)
+
+
+class _Key(click.ParamType[bytes]):
+    """A key: segments with / between them, % and two hex digits for a byte that cannot be typed."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        def byte(match: re.Match[bytes]) -> bytes:
+            digits = match[1] or b""
+            if re.fullmatch(rb"[0-9A-Fa-f]{2}", digits) is None:
+                self.fail(f"in the key {value!r} a % is not followed by two hex digits; write % as %25")
+            return bytes([int(digits, 16)])
+
+        return value if isinstance(value, bytes) else _ESCAPE.sub(byte, os.fsencode(value))
+
+
+KEY = _Key()
+PATH = click.Path(path_type=Path, dir_okay=True)
+SIZE = click.IntRange(min=1, max=2**31 - 1)
+
+_IMAGE = click.argument("image", type=PATH)
+_PROG = click.option("--prog-size", type=SIZE, metavar="BYTES", help="Unit of writing; 16 if left out.")
+
+
+def _geometry_options(command: F) -> F:
+    """The options that say what an existing image's geometry is."""
+    options = (
+        click.option("--block-size", type=SIZE, metavar="BYTES", help="Instead of what the image says."),
+        click.option("--block-count", type=SIZE, metavar="N", help="Instead of what the image says."),
+        _PROG,
+        click.option("--read-size", type=SIZE, metavar="BYTES", help="Unit of reading; as the prog size."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command("format")
+@_IMAGE
+@click.option(
+    "--block-size", type=SIZE, default=4096, show_default=True, metavar="BYTES", help="128 or more."
+)
+@click.option("--block-count", type=SIZE, required=True, metavar="N", help="2 or more.")
+@_PROG
+@click.option(
+    "--name-max", type=click.IntRange(1, 1022), default=None, metavar="BYTES", help="Longest segment."
+)
+@click.option("--disk-version", type=click.Choice(["2.0", "2.1"]), default="2.1", show_default=True)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def format_command(
+    image: Path,
+    block_size: int,
+    block_count: int,
+    prog_size: int | None,
+    name_max: int | None,
+    disk_version: str,
+    force: bool,
+) -> None:
+    """Make IMAGE, a file with an empty store.
+
+    The file appears whole or not at all; one that is there is replaced with --force only.
+    """
+    shape = Shape(block_size, block_count, prog_size)
+    minor = int(disk_version.rpartition(".")[2])
+    format_image(image, shape, name_max=name_max or 0, minor=minor, force=force)
+
+
+@click.command("ls")
+@_IMAGE
+@click.argument("key", type=KEY, default=b"")
+@click.option("-R", "--recursive", is_flag=True, help="Everything below KEY, at any depth.")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects, with each value's SHA-256.")
+@_geometry_options
+def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape: int | None) -> None:
+    """List the dictionary KEY (default: the root) of the store in IMAGE.
+
+    A line has a value's bytes, the time of its last change in UTC, and the key; a dictionary's key ends in /.
+    Bytes of a key that cannot be printed, and %, are shown as %XX, and every command takes them so.
+
+    With --json each entry has key, kind (value or dictionary), size in bytes, sha256 and time (days,
+    picoseconds, iso); the last three are null where there is none.
+    """
+    with ImageFile(image, Shape(**shape)) as store:
+        entries = store.entries(key, recursive=recursive, digests=as_json)
+    if as_json:
+        click.echo(json.dumps([_fields(entry) for entry in entries], indent=1, ensure_ascii=False))
+        return
+    width = max((len(str(entry.size)) for entry in entries), default=1)
+    for entry in entries:
+        click.echo(_line(entry, width))
+
+
+@click.command("get")
+@_IMAGE
+@click.argument("key", type=KEY)
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="Write there, whole or not at all.")
+@_geometry_options
+def get_command(image: Path, key: bytes, output: Path | None, **shape: int | None) -> None:
+    """Write the value of KEY in IMAGE to standard output, byte for byte."""
+    with ImageFile(image, Shape(**shape)) as store:
+        value = store.get(key)
+    if output is None:
+        sys.stdout.buffer.write(value)
+        sys.stdout.buffer.flush()
+        return
+    if output.exists() and output.samefile(image):
+        raise PowercutError(f"{output} is the image itself; name another file for --output.")
+    try:
+        atomic.write(output, value)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise PowercutError(f"Cannot write {output}: {reason}; name another file for --output.") from error
+
+
+@click.command("put")
+@_IMAGE
+@click.argument("key", type=KEY)
+@click.argument("file", type=PATH, required=False)
+@click.option(
+    "--time", "time_text", metavar="TIME", help="2026-11-23T01:02:03Z or DAYS:PICOSECONDS; else now."
+)
+@_geometry_options
+def put_command(
+    image: Path, key: bytes, file: Path | None, time_text: str | None, **shape: int | None
+) -> None:
+    """Bind KEY in IMAGE to the bytes of FILE, or of standard input where FILE is missing or -.
+
+    A value that KEY was bound to before is replaced; missing dictionaries on the way are made in the same
+    atomic step.
+    """
+    now = moments.now() if time_text is None else moments.parse(time_text)
+    value = _read_input(file)
+    with ImageFile(image, Shape(**shape), now=now) as store:
+        store.put(key, value)
+
+
+@click.command("rm")
+@_IMAGE
+@click.argument("key", type=KEY)
+@click.option(
+    "-r", "--recursive", is_flag=True, help="Also a dictionary that is not empty, with all below it."
+)
+@click.option("-f", "--force", is_flag=True, help="A key that is not there is no error.")
+@_geometry_options
+def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: int | None) -> None:
+    """Remove KEY from the store in IMAGE, in one atomic step."""
+    with ImageFile(image, Shape(**shape), now=moments.now()) as store:
+        kind = store.kind(key)
+        if kind is None and force:
+            return
+        if kind == "dictionary" and not recursive and store.entries(key):
+            raise RefusedError(
+                "VALUE_EXPECTED",
+                f"The key {key_text(key) or '/'} in {image} is a dictionary that is not empty; say "
+                "--recursive to remove it with all below it.",
+            )
+        store.remove(key)
+
+
+@click.command("parse")
+@_IMAGE
+@_geometry_options
+def parse_command(image: Path, **shape: int | None) -> None:
+    """Tell the blocks, commits and tags of IMAGE in words.
+
+    This reads the bytes with a reader of its own, not with skink, so that it also works on a damaged image.
+    """
+    from powercut_models.image import describe  # noqa: PLC0415 (only this command needs it)
+
+    block_size, block_count = probe(image, Shape(**shape))
+    for line in describe(read_image(image), block_size=block_size, block_count=block_count):
+        click.echo(line)
+
+
+def _read_input(file: Path | None) -> bytes:
+    """The bytes of a file, or of standard input. Raises PowercutError."""
+    if file is None or str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise PowercutError(f"Cannot read {file}: {reason}; name a file that can be read.") from error
+
+
+def _line(entry: Entry, width: int) -> str:
+    size = str(entry.size) if entry.kind == "value" else "-"
+    name = key_text(entry.key) + ("" if entry.kind == "value" else "/")
+    return f"{size:>{width}}  {moments.words(entry.time):<20}  {name}"
+
+
+def _fields(entry: Entry) -> dict[str, object]:
+    time = None
+    if entry.time is not None:
+        time = {"days": entry.time[0], "picoseconds": entry.time[1], "iso": moments.iso(entry.time)}
+    size = entry.size if entry.kind == "value" else None
+    return {
+        "key": key_text(entry.key),
+        "kind": entry.kind,
+        "size": size,
+        "sha256": entry.sha256,
+        "time": time,
+    }

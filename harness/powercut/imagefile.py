@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: ISC
+"""A store in an image file: skink over the file device, for the everyday commands.
+
+Every problem is a PowercutError with one sentence; an answer of the store about a key is a RefusedError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from powercut import atomic
+from powercut.errors import PowercutError
+from powercut.moments import Time
+from powercut.native import KIND_NAMES, code_name, ffi, lib
+from powercut.ops import key_text
+
+#: What a byte of an image reads as where nothing was written.
+ERASED = 0xFF
+PROG_SIZE = 16
+
+
+class RefusedError(PowercutError):
+    """The store answered ``code`` (a name such as NOT_FOUND)."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the user says about an image's geometry, in bytes and blocks; None: what the image itself says."""
+
+    block_size: int | None = None
+    block_count: int | None = None
+    prog_size: int | None = None
+    read_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its whole key, ``value`` or ``dictionary``, and of a value bytes, time and SHA-256."""
+
+    key: bytes
+    kind: str
+    size: int
+    time: Time | None
+    sha256: str | None
+
+
+class ImageFile:
+    """An open store in a file; a context manager. Locked against others while it is open for writing."""
+
+    def __init__(self, path: Path, shape: Shape = Shape(), *, now: Time | None = None) -> None:
+        """Opens ``path``: for reading, or for writing where ``now``, the time of what is written, is given.
+
+        Raises PowercutError: no such file, locked, no image, geometry that cannot be, ...
+        """
+        self.path = path
+        self._device = ffi.new("struct bd *")
+        self._store = ffi.NULL
+        geometry = _geometry(path, shape)
+        if now is not None:
+            _reserve(path)
+        flags = lib.BD_FILE_READ_ONLY if now is None else 0
+        _device_open(path, flags, geometry, self._device)
+        try:
+            self._store = self._mount(now)
+        except BaseException:
+            lib.bd_close(self._device)
+            raise
+
+    def _mount(self, now: Time | None) -> Any:
+        self._config = ffi.new("struct skink_config *")
+        self._config.device = self._device
+        if now is None:
+            self._config.flags = lib.SKINK_OPEN_READ_ONLY
+        else:
+            self._clock = ffi.new_handle(lambda: now)
+            self._config.now, self._config.now_ctx = lib.py_on_now, self._clock
+        store = ffi.new("struct skink **")
+        self._demand(lib.skink_open(self._config, store), b"")
+        return store[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the store and the file. Closing again does nothing."""
+        lib.skink_close(self._store)
+        self._store = ffi.NULL
+        lib.bd_close(self._device)
+
+    def kind(self, key: bytes) -> str | None:
+        """``value``, ``dictionary``, or None: bound to nothing. Raises RefusedError."""
+        kind = ffi.new("enum skink_kind *")
+        self._demand(lib.skink_exists(self._store, key, len(key), kind), key)
+        return KIND_NAMES.get(int(kind[0]))
+
+    def get(self, key: bytes) -> bytes:
+        """A whole value. Raises RefusedError."""
+        data, size = ffi.new("uint8_t **"), ffi.new("size_t *")
+        self._demand(lib.skink_get(self._store, key, len(key), data, size), key)
+        try:
+            return bytes(ffi.buffer(data[0], size[0]))
+        finally:
+            lib.skink_release(self._store, data[0])
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Binds the key to the value; missing dictionaries on the way are made. Raises RefusedError."""
+        self._demand(lib.skink_set(self._store, key, len(key), value, len(value)), key)
+
+    def remove(self, key: bytes) -> None:
+        """Removes a value, or a dictionary with all below it. Raises RefusedError, also if it is missing."""
+        if self.kind(key) is None:
+            self._demand(lib.SKINK_NOT_FOUND, key)
+        self._demand(lib.skink_remove(self._store, key, len(key)), key)
+
+    def entries(self, key: bytes = b"", *, recursive: bool = False, digests: bool = False) -> list[Entry]:
+        """What lies in the dictionary ``key``, sorted; with ``recursive`` at any depth, each dictionary
+        before what it holds; with ``digests`` every value is read. Raises RefusedError."""
+        prefix = b"".join(segment + b"/" for segment in key.split(b"/") if segment)
+        found: list[Entry] = []
+
+        def keep(entry: Any) -> int:
+            name = bytes(ffi.buffer(entry.name, entry.name_len))
+            if recursive and not name.startswith(prefix):
+                return 0
+            code, sha256 = self._digest(entry) if digests and entry.kind == lib.SKINK_VALUE else (0, None)
+            time = (int(entry.time.days), int(entry.time.picoseconds)) if entry.has_time else None
+            whole = name if recursive else prefix + name
+            found.append(Entry(whole, KIND_NAMES[int(entry.kind)], int(entry.size), time, sha256))
+            return code
+
+        handle = ffi.new_handle(keep)
+        if recursive:
+            self._demand_dictionary(key)
+            code = lib.skink_visit(self._store, lib.py_on_entry, handle)
+        else:
+            code = lib.skink_list(self._store, key, len(key), lib.py_on_entry, handle)
+        self._demand(code, found[-1].key if found and code != lib.SKINK_NOT_FOUND else key)
+        return found
+
+    def _digest(self, entry: Any) -> tuple[int, str | None]:
+        """(result code, SHA-256 in hex) of the value that a walk is showing."""
+        buffer = bytearray(entry.size)
+        memory = ffi.from_buffer("uint8_t[]", buffer, require_writable=True)
+        code = int(lib.skink_entry_read(self._store, entry, memory))
+        return code, hashlib.sha256(buffer).hexdigest()
+
+    def _demand_dictionary(self, key: bytes) -> None:
+        kind = self.kind(key)
+        if kind is None:
+            self._demand(lib.SKINK_NOT_FOUND, key)
+        if kind == "value":
+            self._demand(lib.SKINK_DICTIONARY_EXPECTED, key)
+
+    def _demand(self, code: int, key: bytes) -> None:
+        if code != lib.SKINK_OK:
+            name = code_name(code)
+            raise RefusedError(name, _sentence(name, self.path, key_text(key) or "/"))
+
+
+def format_image(path: Path, shape: Shape, *, name_max: int = 0, minor: int = 1, force: bool = False) -> None:
+    """Makes an image with an empty store, whole at once; ``minor`` is the on-disk version's: 0 or 1.
+
+    ``shape`` has the block size and count. Raises PowercutError: a file is there and not ``force``, it is in
+    use, the geometry cannot be, no room, ...
+    """
+    options = ffi.new("struct skink_format_options *", {"name_max": name_max})
+    options.flags = lib.SKINK_FORMAT_2_0 if minor == 0 else 0
+    geometry = _shaped(path, shape, shape.block_size or 0, shape.block_count or 0)
+    if geometry.block_count < 2:
+        raise PowercutError(f"{path} needs at least 2 blocks; give a larger --block-count.")
+    with _os_errors(path), _held(path, force), atomic.new_file(path, replace=force) as temporary:
+        device = ffi.new("struct bd *")
+        _device_open(temporary, lib.BD_FILE_CREATE, geometry, device, shown=path)
+        try:
+            code = code_name(lib.skink_format(device, ffi.NULL, options))
+        finally:
+            lib.bd_close(device)
+        if code == "UNSUPPORTED":
+            limit = lib.skink_name_limit(geometry.block_size)
+            raise PowercutError(
+                f"No store fits {path}: skink needs blocks of 128 bytes or more, and names of at most "
+                f"{limit} bytes in blocks of {geometry.block_size}."
+            )
+        if code != "OK":
+            raise RefusedError(code, _sentence(code, path, "/"))
+
+
+def read_image(path: Path) -> bytes:
+    """All bytes of an image file. Raises PowercutError."""
+    with _os_errors(path), _mapped(path) as data:
+        return bytes(data)
+
+
+def probe(path: Path, shape: Shape = Shape()) -> tuple[int, int]:
+    """(block size, block count) of an image, as the user says or else as its superblock does, where the count
+    is also that of the file. Raises PowercutError."""
+    geometry = _geometry(path, shape)
+    return int(geometry.block_size), int(geometry.block_count)
+
+
+# --- the file below -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _os_errors(path: Path) -> Iterator[None]:
+    """What the operating system says, as one sentence."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise PowercutError(f"{path} is there already; say --force to replace it.") from error
+    except OSError as error:
+        raise PowercutError(_system_sentence(path, error.errno or 0)) from error
+
+
+def _system_sentence(path: Path, number: int) -> str:
+    way_out = {
+        errno.ENOENT: "check the path, or make an image with `powercut format`",
+        errno.EACCES: "check its permissions",
+        errno.EPERM: "check its permissions",
+        errno.EROFS: "copy it to a file system that can be written",
+        errno.ENOSPC: "make room on the file system that it lies on",
+        errno.EDQUOT: "make room on the file system that it lies on",
+        errno.EFBIG: "raise the limit on file sizes or make a smaller image",
+        errno.EISDIR: "name a file",
+        errno.ENOTBLK: "name a regular file",
+    }.get(number, "check the path and the file system below it")
+    return f"Cannot use {path}: {os.strerror(number) if number else 'the system says no'}; {way_out}."
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """The file's bytes, read as they are asked for. Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EISDIR if path.is_dir() else errno.ENOTBLK, "", str(path))
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+@contextlib.contextmanager
+def _held(path: Path, force: bool) -> Iterator[None]:
+    """Keeps others from the image that is about to be replaced, where there is one."""
+    if not path.exists():
+        yield
+        return
+    if not force:
+        raise FileExistsError(path)
+    if not path.is_file():
+        raise OSError(errno.EISDIR if path.is_dir() else errno.ENOTBLK, "", str(path))
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PowercutError(_locked(path)) from None
+        yield
+
+
+def _reserve(path: Path) -> None:
+    """Has the file system set aside the room that the image needs, so that a full one says so before the
+    first write. Only an image with holes needs any."""
+    with _os_errors(path), path.open("r+b") as file:
+        status = os.fstat(file.fileno())
+        if status.st_blocks * 512 >= status.st_size:
+            return
+        try:
+            os.posix_fallocate(file.fileno(), 0, status.st_size)
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+                raise
+
+
+# --- geometry and device --------------------------------------------------------------------------------
+
+
+def _geometry(path: Path, shape: Shape) -> Any:
+    """The complete geometry of an existing image. Raises PowercutError."""
+    with _os_errors(path), _mapped(path) as data:
+        length = len(data)
+        if length == 0:
+            raise PowercutError(f"{path} is empty, no image; make one with `powercut format`.")
+        said = _probe(data) if shape.block_size is None or shape.block_count is None else None
+    if shape.block_size is None and said is None:
+        raise PowercutError(
+            f"{path} has no superblock, so it is no image of a store; if it is, say --block-size and "
+            "--block-count."
+        )
+    size = shape.block_size or (said[0] if said else 0)
+    count = shape.block_count or (said[1] if said and said[0] == size else 0)
+    if count * size > length:
+        raise PowercutError(
+            f"{path} is truncated: {count} blocks of {size} bytes are {count * size} bytes, not {length}; "
+            "copy it anew."
+        )
+    if size <= 0 or length % size:
+        raise PowercutError(
+            f"{path} has {length} bytes, no whole number of blocks of {size}; "
+            "copy it anew or say --block-size."
+        )
+    if shape.block_count is not None and count * size != length:
+        raise PowercutError(
+            f"{path} has {length // size} blocks of {size} bytes, not {count}; leave out --block-count."
+        )
+    return _shaped(path, shape, size, length // size)
+
+
+def _probe(data: mmap.mmap | bytes) -> tuple[int, int] | None:
+    """(block size, block count) of the superblock, or None."""
+    size, count = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+    memory = ffi.from_buffer("uint8_t[]", data)
+    try:
+        found = lib.skink_probe(memory, len(data), size, count) == lib.SKINK_OK
+    finally:
+        ffi.release(memory)
+    return (int(size[0]), int(count[0])) if found and size[0] and count[0] else None
+
+
+def _shaped(path: Path, shape: Shape, block_size: int, block_count: int) -> Any:
+    """A struct bd_geometry. Raises PowercutError where it cannot be."""
+    prog = shape.prog_size or (PROG_SIZE if block_size % PROG_SIZE == 0 else 1)
+    read = shape.read_size or (prog if block_size % prog == 0 else 1)
+    sizes = (read, prog, block_size, block_count, ERASED)
+    if max(sizes) < 2**31 and min(sizes) > 0:
+        geometry = ffi.new("struct bd_geometry *", sizes)
+        if lib.bd_geometry_check(geometry) == lib.BD_OK:
+            return geometry
+    raise PowercutError(
+        f"The geometry of {path} cannot be: {block_count} blocks of {block_size} bytes, read {read}, "
+        f"prog {prog}; the last two have to divide the block size."
+    )
+
+
+def _device_open(path: Path, flags: int, geometry: Any, device: Any, shown: Path | None = None) -> None:
+    """Opens the file device. Raises PowercutError, which calls the file ``shown``."""
+    number = ffi.new("int *")
+    code = lib.bd_file_open(os.fsencode(path), flags, geometry, device, number)
+    if code == lib.BD_OK:
+        return
+    shown = shown or path
+    if code == lib.BD_LOCKED:
+        raise PowercutError(_locked(shown))
+    if code in {lib.BD_SYSTEM, lib.BD_FULL}:
+        raise PowercutError(_system_sentence(shown, number[0]))
+    text = bytes(ffi.string(lib.bd_code_text(code))).decode()
+    raise PowercutError(f"Cannot open {shown}: {text}; check its geometry.")
+
+
+def _locked(path: Path) -> str:
+    return f"{path} is in use by another program; try again when that has ended."
+
+
+def _sentence(code: str, path: Path, key: str) -> str:
+    """A result code in one sentence."""
+    sentences = {
+        "NOT_FOUND": f"There is no key {key} in {path}; `powercut ls -R` shows those that there are.",
+        "VALUE_EXPECTED": f"The key {key} in {path} is a dictionary; name a value.",
+        "DICTIONARY_EXPECTED": f"The key {key} in {path}, or one on the way, is a value, no dictionary.",
+        "INVALID_KEY": f"The key {key} cannot be: no segment may be . or .. or hold a NUL, and / "
+        "can neither be a value nor be removed.",
+        "NAME_TOO_LONG": f"The key {key} has a segment longer than {path} allows; use a shorter one.",
+        "VALUE_TOO_LARGE": f"The value of {key} is larger than {path} allows; store it in parts.",
+        "NO_SPACE": f"{path} has no room for this; remove something from it or format a larger image.",
+        "READ_ONLY": f"{path} is open for reading only.",
+        "IO": f"The file {path} failed while it was read or written; check its disk, then `powercut ls`.",
+        "CORRUPT": f"{path} holds bytes that cannot be right; `powercut parse` shows what can be read.",
+        "UNSUPPORTED": f"{path} has an on-disk version or a geometry that skink does not read.",
+        "NO_MEMORY": f"There is not enough memory to work with {path}.",
+    }
+    return sentences.get(code, f"The store in {path} answers {code} for the key {key}.")
