@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * ctz.c: value block lists.
+ */
+#include "ctz.h"
+
+#include <string.h>
+
+#include "bytes.h"
+
+static uint32_t bit_count(uint32_t n) {
+    uint32_t bits = 0;
+    for (; n != 0; n &= n - 1) {
+        bits++;
+    }
+    return bits;
+}
+
+/* Pointers at the start of block i. */
+static uint32_t pointer_count(uint32_t i) {
+    uint32_t n = 0;
+    if (i != 0) {
+        for (n = 1; (i & 1) == 0; i >>= 1) {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Bytes of the value that lie in front of block i: i blocks, less the pointers in blocks 1 to i - 1, which
+ * are 2 * (i - 1) - bit_count(i - 1). */
+static uint64_t bytes_before(uint32_t block_size, uint32_t i) {
+    if (i == 0) {
+        return 0;
+    }
+    return (uint64_t)block_size * i - 4 * ((uint64_t)2 * (i - 1) - bit_count(i - 1));
+}
+
+uint32_t ctz_locate(uint32_t block_size, uint32_t pos, uint32_t *ret_off) {
+    uint32_t low = pos / block_size; /* the pointers only make it later: fewer than 8 bytes a block */
+    uint32_t high = pos / (block_size - 8) + 1;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bytes_before(block_size, middle) <= pos) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    *ret_off = 4 * pointer_count(low) + (uint32_t)(pos - bytes_before(block_size, low));
+    return low;
+}
+
+uint32_t ctz_count(uint32_t block_size, uint32_t size) {
+    uint32_t off;
+    return ctz_locate(block_size, size - 1, &off) + 1;
+}
+
+/* From block `index` at *block back to block `target`, by the longest pointers that do not go too far. */
+static int walk_back(const struct io *io, uint32_t *block, uint32_t index, uint32_t target) {
+    while (index > target) {
+        uint32_t skip = pointer_count(index) - 1;
+        while (index - target < 1u << skip) {
+            skip--;
+        }
+        uint8_t pointer[4];
+        int code = io_read(io, *block, 4 * skip, pointer, 4);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        *block = get_le32(pointer);
+        index -= 1u << skip;
+    }
+    return SKINK_OK;
+}
+
+int ctz_read(const struct io *io, uint32_t head, uint32_t value_size, uint32_t pos, uint8_t *buffer,
+             uint32_t size) {
+    if (size == 0) {
+        return SKINK_OK;
+    }
+    uint32_t off;
+    uint32_t index = ctz_locate(io->block_size, value_size - 1, &off);
+    uint32_t first = ctz_locate(io->block_size, pos, &off);
+    uint32_t last = ctz_locate(io->block_size, pos + size - 1, &off);
+    uint32_t block = head;
+    int code = walk_back(io, &block, index, last);
+    /* from the last block wanted to the first, so that each is found from the one behind it */
+    for (index = last; code == SKINK_OK; index--) {
+        uint64_t start = bytes_before(io->block_size, index);
+        uint32_t from = pos > start ? (uint32_t)(pos - start) : 0;
+        uint64_t end = bytes_before(io->block_size, index + 1);
+        uint64_t until = (uint64_t)pos + size < end ? (uint64_t)pos + size : end;
+        uint32_t part = (uint32_t)(until - start) - from;
+        code = io_read(io, block, 4 * pointer_count(index) + from, buffer + (start + from - pos), part);
+        if (index == first) {
+            break;
+        }
+        if (code == SKINK_OK) {
+            code = walk_back(io, &block, index, index - 1);
+        }
+    }
+    return code;
+}
+
+int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, struct block_list *ret_list) {
+    if (value_size == 0) {
+        return SKINK_OK;
+    }
+    uint32_t index = ctz_count(io->block_size, value_size) - 1;
+    if (index >= io->block_count) {
+        return SKINK_CORRUPT;
+    }
+    uint32_t block = head;
+    while (true) {
+        int code = block < io->block_count ? block_list_add(io, ret_list, block) : SKINK_CORRUPT;
+        if (code != SKINK_OK || index == 0) {
+            return code;
+        }
+        /* an even index has a second pointer, to index - 2: two steps for one read */
+        uint8_t pointers[8];
+        uint32_t count = pointer_count(index) > 1 ? 2 : 1;
+        code = io_read(io, block, 0, pointers, 4 * count);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        block = get_le32(pointers);
+        index--;
+        if (count == 2) {
+            code = block < io->block_count ? block_list_add(io, ret_list, block) : SKINK_CORRUPT;
+            if (code != SKINK_OK) {
+                return code;
+            }
+            block = get_le32(pointers + 4);
+            index--;
+        }
+    }
+}
+
+/* Programs block i: its pointers, then its part of the value. */
+static int write_block(const struct io *io, const struct ctz_source *source, uint32_t size, uint32_t index,
+                       const uint32_t *chain, uint8_t *scratch) {
+    uint32_t pointers = pointer_count(index);
+    for (uint32_t k = 0; k < pointers; k++) {
+        put_le32(scratch + 4 * k, chain[index - (1u << k)]);
+    }
+    uint64_t start = bytes_before(io->block_size, index);
+    uint64_t end = bytes_before(io->block_size, index + 1);
+    uint32_t part = (uint32_t)((end < size ? end : size) - start);
+    uint32_t used = 4 * pointers + part;
+    uint32_t padded = round_up(used, io->prog_size);
+    int code = source->read(source->ctx, (uint32_t)start, scratch + 4 * pointers, part);
+    if (code == SKINK_OK) {
+        memset(scratch + used, 0, padded - used);
+        code = io_erase(io, chain[index]);
+    }
+    return code == SKINK_OK ? io_prog(io, chain[index], 0, scratch, padded) : code;
+}
+
+int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_source *source, uint32_t size,
+              uint32_t kept, const struct block_list *old, uint8_t *scratch, struct block_list *ret_list,
+              uint32_t *ret_head) {
+    uint32_t count = ctz_count(io->block_size, size);
+    if (count - kept > blocks->free) {
+        return SKINK_NO_SPACE;
+    }
+    uint32_t *chain = io_alloc(io, (size_t)count * sizeof(*chain));
+    if (chain == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    int code = SKINK_OK;
+    for (uint32_t i = 0; i < kept; i++) {
+        chain[i] = old->list[old->count - 1 - i];
+    }
+    for (uint32_t i = kept; i < count && code == SKINK_OK; i++) {
+        code = blocks_take(blocks, &chain[i]);
+        if (code == SKINK_OK) {
+            code = block_list_add(io, ret_list, chain[i]);
+            if (code != SKINK_OK) {
+                blocks_free(blocks, chain[i]);
+            }
+        }
+        if (code == SKINK_OK) {
+            code = write_block(io, source, size, i, chain, scratch);
+        }
+    }
+    if (code == SKINK_OK) {
+        *ret_head = chain[count - 1];
+    }
+    io_free(io, chain);
+    return code;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * index.c: dictionaries in memory.
+ */
+#include "index.h"
+
+#include <string.h>
+
+struct dir *dir_new(const struct io *io, struct dir *parent, struct entry *entry) {
+    struct dir *d = io_alloc(io, sizeof(*d));
+    if (d != NULL) {
+        memset(d, 0, sizeof(*d));
+        d->parent = parent;
+        d->entry = entry;
+    }
+    return d;
+}
+
+void dir_free(const struct io *io, struct dir *d) {
+    if (d != NULL) {
+        io_free(io, d->pairs);
+        io_free(io, d);
+    }
+}
+
+struct mdir *dir_last(const struct dir *d) {
+    struct mdir *m = d->pairs[d->count - 1];
+    while (m->hard && m->next != NULL) {
+        m = m->next;
+    }
+    return m;
+}
+
+uint32_t mdir_first(const struct mdir *m) {
+    return m->count > 0 && m->entries[0]->type == TAG_SUPERBLOCK ? 1 : 0;
+}
+
+/* The last pair whose first name is not greater than the name; else the first pair. */
+static struct mdir *find_pair(const struct dir *d, const char *name, uint32_t len) {
+    size_t low = 0;
+    size_t high = d->count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        const struct mdir *m = d->pairs[middle];
+        const struct entry *first = m->entries[mdir_first(m)];
+        if (name_compare(first->name, first->name_len, name, len) <= 0) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return d->pairs[low];
+}
+
+void dir_find(const struct dir *d, const char *name, uint32_t len, struct place *ret_place) {
+    struct mdir *m = find_pair(d, name, len);
+    uint32_t low = mdir_first(m);
+    uint32_t high = m->count;
+    *ret_place = (struct place){m, 0, NULL};
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        struct entry *e = m->entries[middle];
+        int order = name_compare(e->name, e->name_len, name, len);
+        if (order == 0) {
+            ret_place->id = middle;
+            ret_place->entry = e->hidden ? NULL : e;
+            return;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    ret_place->id = low;
+}
+
+size_t dir_position(const struct dir *d, const struct mdir *m) {
+    uint32_t first = mdir_first(m);
+    size_t at = 0;
+    if (first < m->count) {
+        const struct entry *e = m->entries[first];
+        size_t high = d->count;
+        while (high - at > 1) {
+            size_t middle = at + (high - at) / 2;
+            const struct mdir *other = d->pairs[middle];
+            const struct entry *o = other->entries[mdir_first(other)];
+            if (name_compare(o->name, o->name_len, e->name, e->name_len) <= 0) {
+                at = middle;
+            } else {
+                high = middle;
+            }
+        }
+    }
+    return at;
+}
+
+int dir_reserve(const struct io *io, struct dir *d, size_t more) {
+    return io_reserve(io, &d->pairs, &d->capacity, d->count + more, sizeof(struct mdir *));
+}
+
+void dir_insert(struct dir *d, size_t at, struct mdir *m) {
+    memmove(d->pairs + at + 1, d->pairs + at, (d->count - at) * sizeof(struct mdir *));
+    d->pairs[at] = m;
+    d->count++;
+    m->dir = d;
+}
+
+void dir_remove(struct dir *d, size_t at) {
+    d->count--;
+    memmove(d->pairs + at, d->pairs + at + 1, (d->count - at) * sizeof(struct mdir *));
+}
+
+void thread_insert(struct mdir *before, struct mdir *m) {
+    m->prev = before;
+    m->next = before->next;
+    if (m->next != NULL) {
+        m->next->prev = m;
+    }
+    before->next = m;
+}
+
+void thread_remove(struct mdir *m) {
+    m->prev->next = m->next;
+    if (m->next != NULL) {
+        m->next->prev = m->prev;
+    }
+    m->prev = m->next = NULL;
+}

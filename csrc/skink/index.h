@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * index.h: what is where: dictionaries as sorted lists of their pairs, and names looked up in them without
+ * asking the device.
+ */
+#ifndef SKINK_INDEX_H
+#define SKINK_INDEX_H
+
+#include "mdir.h"
+
+/* A dictionary. Its pairs lie one behind another on the thread, joined by hard tails; a pair without
+ * entries is listed only where it is the first. */
+struct dir {
+    struct dir *parent;  /* NULL for the root */
+    struct entry *entry; /* in the parent; NULL for the root */
+    struct dir *next;    /* all dictionaries, in no order that means anything */
+    struct dir *prev;
+    struct mdir **pairs;
+    size_t count, capacity;
+};
+
+struct dir *dir_new(const struct io *io, struct dir *parent, struct entry *entry);
+void dir_free(const struct io *io, struct dir *d);
+
+/* The dictionary's last pair on the thread. */
+struct mdir *dir_last(const struct dir *d);
+
+/* Entries that a caller may see begin here: behind a superblock entry. */
+uint32_t mdir_first(const struct mdir *m);
+
+/* A place in a dictionary: the pair and id at which a name is, or would be created. */
+struct place {
+    struct mdir *pair;
+    uint32_t id;
+    struct entry *entry; /* NULL: the name is not there */
+};
+void dir_find(const struct dir *d, const char *name, uint32_t len, struct place *ret_place);
+
+/* Where in d->pairs a pair stands. It must be there. */
+size_t dir_position(const struct dir *d, const struct mdir *m);
+int dir_reserve(const struct io *io, struct dir *d, size_t more);
+void dir_insert(struct dir *d, size_t at, struct mdir *m); /* there is room */
+void dir_remove(struct dir *d, size_t at);
+
+/* --- the thread ---------------------------------------------------------------------------------- */
+
+void thread_insert(struct mdir *before, struct mdir *m); /* m comes right behind `before` */
+void thread_remove(struct mdir *m);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * path.c: keys, and walks over the tree in memory.
+ */
+#include "path.h"
+
+#include <string.h>
+
+bool key_next(struct key *key, const char **ret_name, uint32_t *ret_len) {
+    while (key->len > 0 && key->bytes[0] == '/') {
+        key->bytes++;
+        key->len--;
+    }
+    if (key->len == 0) {
+        return false;
+    }
+    const char *slash = memchr(key->bytes, '/', key->len);
+    size_t len = slash != NULL ? (size_t)(slash - key->bytes) : key->len;
+    *ret_name = key->bytes;
+    *ret_len = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX;
+    key->bytes += len;
+    key->len -= len;
+    return true;
+}
+
+bool key_is_empty(struct key key) {
+    const char *name;
+    uint32_t len;
+    return !key_next(&key, &name, &len);
+}
+
+int key_check(const struct skink *s, const char *bytes, size_t len, struct key *ret_key) {
+    if (s == NULL || (bytes == NULL && len > 0)) {
+        return SKINK_INVALID_ARGUMENT;
+    }
+    struct key key = {bytes, len};
+    const char *name;
+    uint32_t name_len;
+    *ret_key = key;
+    while (key_next(&key, &name, &name_len)) {
+        bool dots = name[0] == '.' && (name_len == 1 || (name_len == 2 && name[1] == '.'));
+        if (dots || memchr(name, '\0', name_len) != NULL) {
+            return SKINK_INVALID_KEY;
+        }
+        if (name_len > s->name_max) {
+            return SKINK_NAME_TOO_LONG;
+        }
+    }
+    return SKINK_OK;
+}
+
+int path_find(struct skink *s, const char *bytes, size_t len, struct path *ret_path) {
+    struct key key;
+    struct path p;
+    memset(&p, 0, sizeof(p));
+    int code = key_check(s, bytes, len, &key);
+    if (code != SKINK_OK) {
+        return code;
+    }
+    const char *name;
+    uint32_t name_len;
+    struct dir *d = s->root;
+    while (key_next(&key, &name, &name_len)) {
+        if (d == NULL) {
+            return SKINK_DICTIONARY_EXPECTED;
+        }
+        p.dir = d;
+        p.name = name;
+        p.name_len = name_len;
+        dir_find(d, name, name_len, &p.place);
+        if (p.place.entry == NULL) {
+            break;
+        }
+        d = p.place.entry->dir; /* NULL for a value */
+    }
+    p.rest = key;
+    *ret_path = p;
+    return SKINK_OK;
+}
+
+enum skink_kind path_kind(const struct path *p) {
+    if (p->dir == NULL) {
+        return SKINK_DICTIONARY;
+    }
+    if (p->place.entry == NULL) {
+        return SKINK_NONE;
+    }
+    return p->place.entry->dir != NULL ? SKINK_DICTIONARY : SKINK_VALUE;
+}
+
+struct dir *path_dir(struct skink *s, const struct path *p) {
+    if (p->dir == NULL) {
+        return s->root;
+    }
+    return p->place.entry != NULL ? p->place.entry->dir : NULL;
+}
+
+/* --- walks --------------------------------------------------------------------------------------- */
+
+void walk_init(struct walk *w, const struct io *io) {
+    memset(w, 0, sizeof(*w));
+    w->io = io;
+}
+
+int walk_start(struct walk *w, struct dir *d) {
+    int code = io_reserve(w->io, &w->frames, &w->capacity, w->depth + 1, sizeof(w->frames[0]));
+    if (code == SKINK_OK) {
+        w->frames[w->depth++] = (struct frame){d, 0, mdir_first(d->pairs[0]), w->key_len};
+    }
+    return code;
+}
+
+/* The next entry of the innermost dictionary, or NULL. */
+static struct entry *frame_next(struct walk *w, struct frame *f) {
+    while (f->pair < f->dir->count) {
+        struct mdir *m = f->dir->pairs[f->pair];
+        while (f->id < m->count) {
+            struct entry *e = m->entries[f->id++];
+            if (!e->hidden) {
+                w->pair = m;
+                return e;
+            }
+        }
+        f->pair++;
+        f->id = 0;
+    }
+    return NULL;
+}
+
+static int append_name(struct walk *w, const struct entry *e) {
+    size_t need = w->key_len + 1 + e->name_len;
+    int code = io_reserve(w->io, &w->key, &w->key_capacity, need, 1);
+    if (code == SKINK_OK) {
+        if (w->key_len > 0) {
+            w->key[w->key_len++] = '/';
+        }
+        memcpy(w->key + w->key_len, e->name, e->name_len);
+        w->key_len += e->name_len;
+    }
+    return code;
+}
+
+int walk_next(struct walk *w) {
+    if (w->entry != NULL && w->entry->dir != NULL) {
+        int code = walk_start(w, w->entry->dir);
+        if (code != SKINK_OK) {
+            return code;
+        }
+    }
+    w->entry = NULL;
+    while (w->depth > 0) {
+        struct frame *f = &w->frames[w->depth - 1];
+        w->key_len = f->key_len;
+        w->entry = frame_next(w, f);
+        if (w->entry != NULL) {
+            return append_name(w, w->entry);
+        }
+        w->depth--;
+    }
+    return SKINK_NOT_FOUND;
+}
+
+void walk_release(struct walk *w) {
+    io_free(w->io, w->frames);
+    io_free(w->io, w->key);
+}
+
+/* --- values -------------------------------------------------------------------------------------- */
+
+int value_read(struct skink *s, const struct mdir *m, const struct entry *e, uint32_t pos, uint8_t *buffer,
+               uint32_t size) {
+    if (size == 0) {
+        return SKINK_OK;
+    }
+    if (e->form == FORM_INLINE) {
+        return io_read(&s->io, m->pair[0], e->where + pos, buffer, size);
+    }
+    if (e->form != FORM_CTZ || ctz_count(s->io.block_size, e->size) > s->io.block_count) {
+        return SKINK_CORRUPT;
+    }
+    return ctz_read(&s->io, e->where, e->size, pos, buffer, size);
+}

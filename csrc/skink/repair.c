@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * repair.c: what must be done before the first write: the superblock's version, a pending move, a thread
+ * that names pairs by old addresses or passes pairs that nobody owns; then the map of free blocks.
+ */
+#include "bytes.h"
+#include "store.h"
+
+/* The disk says 2.0, and the writer is a writer of 2.1. */
+static bool must_raise(const struct skink *s) {
+    return s->super.minor == 0 && (s->flags & SKINK_OPEN_STAY_2_0) == 0;
+}
+
+static struct mdir *root_pair(const struct skink *s) {
+    return s->root->pairs[0];
+}
+
+static int raise_version(struct skink *s) {
+    uint8_t fields[SUPERBLOCK_SIZE];
+    struct change c;
+    struct superblock super = s->super;
+    super.minor = 1;
+    superblock_put(&super, fields);
+    struct entry *e = entry_new(&s->io, SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_SIZE, TAG_SUPERBLOCK);
+    if (e == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    e->form = FORM_INLINE;
+    e->size = SUPERBLOCK_SIZE;
+    change_init(&c, s, root_pair(s));
+    change_value(&c, 0, &(struct item){e, fields, s->old_bytes});
+    int code = change_commit(s, &c);
+    if (code != SKINK_OK) {
+        entry_free(&s->io, e);
+        return code;
+    }
+    s->super.minor = 1;
+    return SKINK_OK;
+}
+
+/* --- moves --------------------------------------------------------------------------------------- */
+
+static int finish_move(struct skink *s) {
+    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
+        for (uint32_t id = 0; id < m->count; id++) {
+            if (m->entries[id]->hidden) {
+                struct change c;
+                change_init(&c, s, m);
+                change_delete(&c, id);
+                gstate_clear_move(&c.gstate);
+                return change_commit(s, &c);
+            }
+        }
+    }
+    return SKINK_OK;
+}
+
+/* --- the thread ---------------------------------------------------------------------------------- */
+
+static const uint32_t no_pair[2] = {BLOCK_NULL, BLOCK_NULL};
+
+/* Where a pair's tail must point. */
+static const uint32_t *next_pair(const struct mdir *m) {
+    return m->next != NULL ? m->next->pair : no_pair;
+}
+
+bool store_tail_is_right(const struct mdir *m) {
+    return m->next != NULL ? pair_same(m->tail, m->next->pair) : pair_is_null(m->tail);
+}
+
+/* Makes the tails on the device follow the thread in memory, the last first: what a tail is about to point
+ * at is in order by then. */
+static int mend_tails(struct skink *s) {
+    struct mdir *last = s->thread;
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    for (struct mdir *m = last; m != NULL; m = m->prev) {
+        if (!store_tail_is_right(m)) {
+            struct change c;
+            change_init(&c, s, m);
+            change_tail(&c, next_pair(m), m->hard && m->next != NULL && m->next->dir == m->dir);
+            int code = change_commit(s, &c);
+            if (code != SKINK_OK) {
+                return code;
+            }
+        }
+    }
+    return SKINK_OK;
+}
+
+void store_plan_run(struct change *c, struct mdir *m) {
+    struct mdir *end = m->next;
+    while (end != NULL && end->orphan) {
+        gstate_xor(&c->taken, &end->share);
+        end = end->next;
+    }
+    change_tail(c, end != NULL ? end->pair : no_pair, false);
+}
+
+void store_retire_run(struct skink *s, struct mdir *m) {
+    while (m->hard && m->next != NULL && !m->next->orphan) {
+        m = m->next; /* the commit may have split m: the run is behind its last part */
+    }
+    while (m->next != NULL && m->next->orphan) {
+        struct mdir *gone = m->next;
+        thread_remove(gone);
+        blocks_free(&s->blocks, gone->pair[0]);
+        blocks_free(&s->blocks, gone->pair[1]);
+        mdir_free(&s->io, gone);
+    }
+}
+
+static int drop_run(struct skink *s, struct mdir *m, bool last_run) {
+    struct change c;
+    change_init(&c, s, m);
+    store_plan_run(&c, m);
+    if (last_run) {
+        gstate_set_orphans(&c.gstate, false);
+    }
+    int code = change_commit(s, &c);
+    if (code == SKINK_OK) {
+        store_retire_run(s, m);
+    }
+    return code;
+}
+
+struct mdir *store_find_run(struct mdir *m) {
+    while (m != NULL && !(m->next != NULL && m->next->orphan)) {
+        m = m->next;
+    }
+    return m;
+}
+
+bool store_last_run(struct mdir *m) {
+    m = m->next;
+    while (m != NULL && m->orphan) {
+        m = m->next;
+    }
+    return store_find_run(m) == NULL;
+}
+
+int store_drop_orphans(struct skink *s) {
+    struct mdir *m = s->thread;
+    while ((m = store_find_run(m)) != NULL) {
+        int code = drop_run(s, m, store_last_run(m));
+        if (code != SKINK_OK) {
+            return code;
+        }
+    }
+    if (gstate_has_orphans(&s->gstate)) { /* nobody was there */
+        struct change c;
+        change_init(&c, s, root_pair(s));
+        gstate_set_orphans(&c.gstate, false);
+        return change_commit(s, &c);
+    }
+    return SKINK_OK;
+}
+
+/* --- the free map -------------------------------------------------------------------------------- */
+
+static int map_value(const struct skink *s, const struct entry *e, struct blocks *map, struct block_list *list) {
+    list->count = 0;
+    int code = ctz_collect(&s->io, e->where, e->size, list);
+    for (size_t i = 0; i < list->count && code == SKINK_OK; i++) {
+        code = blocks_mark(map, list->list[i]);
+    }
+    return code;
+}
+
+static int map_pair(const struct skink *s, const struct mdir *m, struct blocks *map, struct block_list *list) {
+    int code = blocks_mark(map, m->pair[0]);
+    if (code == SKINK_OK) {
+        code = blocks_mark(map, m->pair[1]);
+    }
+    for (uint32_t i = 0; i < m->count && code == SKINK_OK; i++) {
+        if (m->entries[i]->form == FORM_CTZ && !m->entries[i]->hidden && !m->orphan) {
+            code = map_value(s, m->entries[i], map, list);
+        }
+    }
+    return code;
+}
+
+int store_map_blocks(const struct skink *s, struct blocks *ret_map) {
+    struct block_list list = {NULL, 0, 0};
+    struct blocks map;
+    int code = blocks_init(&s->io, &map);
+    if (code != SKINK_OK) {
+        return code;
+    }
+    for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK; m = m->next) {
+        code = map_pair(s, m, &map, &list);
+    }
+    block_list_release(&s->io, &list);
+    if (code == SKINK_OK) {
+        *ret_map = map;
+    } else {
+        blocks_release(&s->io, &map);
+    }
+    return code;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------- */
+
+bool store_is_pending(const struct skink *s) {
+    if (must_raise(s) || !gstate_is_zero(&s->gstate)) {
+        return true;
+    }
+    for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
+        if (m->orphan || !store_tail_is_right(m)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int store_make_ready(struct skink *s) {
+    if (s->broken) {
+        return SKINK_IO;
+    }
+    if (s->ready) {
+        return SKINK_OK;
+    }
+    if (s->new_bytes == NULL) {
+        s->new_bytes = io_alloc(&s->io, s->io.block_size);
+        if (s->new_bytes == NULL) {
+            return SKINK_NO_MEMORY;
+        }
+    }
+    int code = s->blocks.bits == NULL ? store_map_blocks(s, &s->blocks) : SKINK_OK;
+    if (code == SKINK_OK && must_raise(s)) {
+        code = raise_version(s);
+    }
+    if (code == SKINK_OK) {
+        code = finish_move(s);
+    }
+    if (code == SKINK_OK) {
+        code = mend_tails(s);
+    }
+    if (code == SKINK_OK) {
+        code = store_drop_orphans(s);
+    }
+    s->ready = code == SKINK_OK;
+    return code;
+}
