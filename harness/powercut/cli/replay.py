@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: ISC
+"""``powercut replay``: what happened in a saved trace, step by step, and whether it still does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from powercut.cli.run import default_jobs
+from powercut.engine import Engine
+from powercut.replay import DEADLY, Replay, engine_for, replay, steps
+from powercut.trace import Trace, load
+
+
+@click.command("replay")
+@click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--engine", help="A name, or the path of a library, in place of the trace's own.")
+@click.option("--expect", is_flag=True, help="Exit with 1 where a verdict is not the expected one.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each trace, one to a line.")
+def replay_command(
+    traces: tuple[Path, ...], engine: str | None, *, expect: bool, jobs: int | None, as_json: bool
+) -> int:
+    """Replay saved traces, and say whether what they saved still happens.
+
+    Exit code 1 where a violation happens. With --expect, 1 where a verdict is not the one that the trace
+    expects: its violation on the engine version it names, and none on any other.
+    """
+    loaded = [(path, load(path)) for path in traces]
+    worst = 0
+    for path, trace in loaded:
+        name = engine_for(trace, engine)
+        shown = replay(trace, name, jobs or default_jobs())
+        click.echo(_json(path, shown) if as_json else _text(path, trace, name, shown))
+        failed = not shown.expected if expect else shown.violation is not None
+        worst = max(worst, int(failed))
+    return worst
+
+
+def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
+    engine = Engine.load(name)
+    lines = [f"{path}: {engine.name} {engine.version}, {trace.geometry}"]
+    if trace.note:
+        lines.append(f"  {trace.note}")
+    if shown.violation is None or shown.violation.kind not in DEADLY:
+        lines.extend(steps(trace, engine))
+    lines.extend(_expectation(trace))
+    if shown.violation is None:
+        lines.append(f"now: held, in {shown.checked} crash states")
+    else:
+        lines.append(f"now: violation ({shown.violation.kind}): {shown.violation.words}")
+        lines.extend(f"       {line}" for line in shown.violation.differences)
+    lines.append("as expected" if shown.expected else "NOT as expected")
+    return "\n".join(lines)
+
+
+def _expectation(trace: Trace) -> list[str]:
+    expect, engine = trace.expect, trace.engine
+    if not expect.kind:
+        return ["saved: held"]
+    return [f"saved: violation ({expect.kind}) of {engine.name} {engine.version}: {expect.words}"]
+
+
+def _json(path: Path, shown: Replay) -> str:
+    violation = shown.violation
+    found: dict[str, Any] = {"trace": str(path), "verdict": "held" if violation is None else "violation"}
+    if violation is not None:
+        found |= {"kind": violation.kind, "state": violation.state, "words": violation.words}
+        found["differences"] = list(violation.differences)
+    found |= {"expected": shown.expected, "checked": shown.checked}
+    return json.dumps(found, ensure_ascii=False)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: ISC
+"""The progress line: what is done, how fast, how long it will take."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from powercut.campaign import Plan, Tally
+
+
+class Progress:
+    """A line on standard error, where that is a terminal and ``shown`` is set."""
+
+    def __init__(self, plan: Plan, *, shown: bool) -> None:
+        console = Console(stderr=True)
+        self._plan = plan
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not shown or not console.is_terminal,
+            transient=True,
+        )
+        total = plan.seconds if plan.traces is None else float(plan.traces)
+        self._task: TaskID = self._bar.add_task("running", total=total, facts="")
+
+    def __enter__(self) -> Self:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def update(self, tally: Tally, running: int) -> None:
+        """Shows the tally; ``running``: crash states of the traces still under way."""
+        states = tally.checked + tally.identical + running
+        rate = states / tally.seconds if tally.seconds > 0 else 0.0
+        facts = f"{tally.traces} traces, {states:,} crash states, {rate:,.0f}/s, {len(tally.failures)} failed"
+        done = tally.seconds if self._plan.traces is None else float(tally.traces)
+        self._bar.update(self._task, completed=done, facts=facts)
+
+    def finish(self, *, shrinking: bool) -> None:
+        """The runs are over; what failed may still be made small."""
+        if shrinking:
+            self._bar.update(self._task, description="making it small")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: ISC
+"""A saved trace once more: what its engine does now, and whether that is what the trace expects.
+
+A trace that expects a violation expects it of exactly the engine, name and version, that it names. Every
+other engine, a later version too, is expected to hold: that is how a saved failure guards against its return.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from powercut.campaign import Campaign, Failure, Plan, Tally, failure_kind
+from powercut.engine import Engine, Run
+from powercut.judge import Violation
+from powercut.ops import op_text
+from powercut.run import RunOptions, record, run_trace
+from powercut.shrink import first_violation
+from powercut.source import FixedSource
+from powercut.trace import Trace
+
+#: Operations before the end of a long trace that are told one by one.
+STEPS_MAX = 24
+
+#: Violations that take the engine's process with them.
+DEADLY = frozenset({"crash", "hang"})
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay showed.
+
+    ``checked``: crash states recovered and judged. ``kind``: of the violation that is expected of this engine;
+    empty: it is expected to hold.
+    """
+
+    trace: Trace
+    violation: Violation | None
+    checked: int
+    kind: str
+
+    @property
+    def expected(self) -> bool:
+        """Whether it went as expected."""
+        return (self.violation.kind if self.violation else "") == self.kind
+
+
+def expected_kind(trace: Trace, engine: Engine) -> str:
+    """The kind of violation expected of this engine; empty: it is expected to hold."""
+    same = (trace.engine.name, trace.engine.version) == (engine.name, engine.version)
+    return trace.expect.kind if same else ""
+
+
+def engine_for(trace: Trace, name: str | None) -> str:
+    """The engine to replay on: as asked for, else the trace's."""
+    return trace.engine.name if name is None else name
+
+
+def replay(trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True) -> Replay:
+    """Replays the trace's crash state, and where that holds all of the run's: engines change what they write.
+
+    ``name``: an engine's name or path. ``isolated``: in a process of its own, which a crash of the engine may
+    end. Raises PowercutError.
+    """
+    engine = Engine.load(name)
+    ask = _isolated if isolated or trace.expect.kind in DEADLY else _here
+    violation, checked = ask(trace, name, jobs)
+    if violation is None and trace.state is not None:
+        violation, more = ask(replace(trace, state=None), name, jobs)
+        checked += more
+    return Replay(trace, violation, checked, expected_kind(trace, engine))
+
+
+def _here(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
+    verdict = run_trace(trace, Engine.load(name), RunOptions(jobs=jobs, violations_max=1))
+    return first_violation(verdict), verdict.checked
+
+
+def _isolated(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
+    options = RunOptions(violations_max=1)
+    tally = Campaign(Plan(name, FixedSource(trace), traces=1, threads=jobs, options=options)).run()
+    if tally.interrupted:
+        raise KeyboardInterrupt
+    return _first(tally), tally.checked
+
+
+def _first(tally: Tally) -> Violation | None:
+    if not tally.failures:
+        return None
+    failure: Failure = tally.failures[0]
+    kind = failure_kind(failure)
+    return next(one for one in failure.violations if one.kind == kind)
+
+
+def steps(trace: Trace, engine: Engine) -> list[str]:
+    """The trace's operations with what they answer and the device events they make, a line each.
+
+    Raises PowercutError where the engine does not take the device.
+    """
+    with record(trace, engine) as run:
+        events = _events(run, len(trace.operations))
+        first = max(len(trace.operations) - STEPS_MAX, 0)
+        lines = [f"  … {first} operations before"] if first else []
+        for index, op in enumerate(trace.operations[first:], first):
+            lines.append(f"  {index:>4}  {op_text(op)}: {run.code(index)}{_span(events[index])}")
+        return lines
+
+
+def _events(run: Run, count: int) -> list[list[int]]:
+    """The numbers, from 1, of each operation's device events."""
+    events: list[list[int]] = [[] for _ in range(count)]
+    for state in range(run.event_count):
+        done, _ = run.position(state)
+        if done < count:
+            events[done].append(state + 1)
+    return events
+
+
+def _span(events: list[int]) -> str:
+    if not events:
+        return ""
+    return (
+        f", device event {events[0]}" if len(events) == 1 else f", device events {events[0]} to {events[-1]}"
+    )

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: ISC
+"""Keeps what failed: one small trace for each kind of violation, in files that appear whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from powercut.campaign import Campaign, Failure, Tally, failure_kind
+from powercut.engine import Engine
+from powercut.shrink import expecting
+from powercut.trace import Trace, file_name, save
+
+#: Failures of one campaign that are saved; more of the same kind say little.
+SAVED_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A trace that fails; ``path``: where it was saved; ``index``: its number in the campaign."""
+
+    index: int
+    trace: Trace
+    path: Path | None
+
+
+def save_failures(
+    campaign: Campaign, tally: Tally, engine: Engine, folder: Path, *, shrink: bool
+) -> list[Saved]:
+    """Saves the first failure of each kind, made small if ``shrink``. Raises PowercutError."""
+    saved: list[Saved] = []
+    for failure in _first_of_each_kind(tally)[:SAVED_MAX]:
+        trace = _named(failure, engine)
+        if shrink:
+            small = campaign.shrink(failure)
+            trace = small if small.expect.kind else trace
+        path = folder / file_name(trace)
+        save(trace, path)
+        saved.append(Saved(failure.index, trace, path))
+    return saved
+
+
+def _first_of_each_kind(tally: Tally) -> list[Failure]:
+    kinds: dict[str, Failure] = {}
+    for failure in tally.failures:
+        kinds.setdefault(failure_kind(failure), failure)
+    return list(kinds.values())
+
+
+def _named(failure: Failure, engine: Engine) -> Trace:
+    """The failure's trace as it ran, its violation as the expectation."""
+    kind = failure_kind(failure)
+    violation = next(one for one in failure.violations if one.kind == kind)
+    return expecting(failure.trace, engine, violation)
