@@ -32,7 +32,7 @@ def main() -> int:
     """The command line."""
     build, output = Path(sys.argv[1]), Path(sys.argv[2])
     commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
-    own = [command for command in commands if not command["file"].endswith(("_native.c", "stubs.c"))]
+    own = [command for command in commands if not command["file"].endswith("_native.c")]
     output.mkdir(parents=True, exist_ok=True)
     (output / "compile_commands.json").write_text(json.dumps([entry(command) for command in own], indent=1))
     return 0

@@ -207,13 +207,6 @@ def read_image(path: Path) -> bytes:
         return bytes(data)
 
 
-def probe(path: Path, shape: Shape = Shape()) -> tuple[int, int]:
-    """(block size, block count) of an image, as the user says or else as its superblock does, where the count
-    is also that of the file. Raises PowercutError."""
-    geometry = _geometry(path, shape)
-    return int(geometry.block_size), int(geometry.block_count)
-
-
 # --- the file below -------------------------------------------------------------------------------------
 
 

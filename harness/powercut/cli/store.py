@@ -21,7 +21,6 @@ from powercut.imagefile import (
     RefusedError,
     Shape,
     format_image,
-    probe,
     read_image,
 )
 from powercut.ops import key_text
@@ -195,13 +194,19 @@ def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: i
 def parse_command(image: Path, **shape: int | None) -> None:
     """Tell the blocks, commits and tags of IMAGE in words.
 
-    This reads the bytes with a reader of its own, not with skink, so that it also works on a damaged image.
+    This has a reader of its own, apart from skink, that goes as far as a damaged image lets it and says what is
+    wrong there.
     """
-    from powercut_models.image import describe  # noqa: PLC0415 (only this command needs it)
+    from powercut_models.image import ImageError, describe  # noqa: PLC0415 (only this command needs it)
 
-    block_size, block_count = probe(image, Shape(**shape))
-    for line in describe(read_image(image), block_size=block_size, block_count=block_count):
-        click.echo(line)
+    try:
+        lines = describe(read_image(image), shape["block_size"], shape["block_count"], shape["prog_size"])
+        for line in lines:
+            click.echo(line)
+    except ImageError as error:
+        raise PowercutError(
+            f"Cannot tell what {image} is: {error}; if it is an image, say --block-size."
+        ) from error
 
 
 def _read_input(file: Path | None) -> bytes:
