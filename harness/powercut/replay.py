@@ -29,8 +29,8 @@ DEADLY = frozenset({"crash", "hang"})
 class Replay:
     """What a replay showed.
 
-    ``checked``: crash states recovered and judged. ``kind``: of the violation that is expected of this engine;
-    empty: it is expected to hold.
+    ``checked``: crash states recovered and judged. ``kind``: of the violation that is expected of
+    this engine; empty: it is expected to hold.
     """
 
     trace: Trace

@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from powercut import wire
+from powercut import atomic, wire
 from powercut.errors import PowercutError
 from powercut.geometry import DEVICE_MAX, Geometry
 from powercut.ops import Generated, Literal, Op, Value, key_bytes, key_text, printable
@@ -119,14 +117,9 @@ def dumps(trace: Trace) -> str:
 
 def save(trace: Trace, path: Path) -> None:
     """Writes the trace to ``path``: the whole file appears at once, or none of it. Raises PowercutError."""
-    text = dumps(trace).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            _fill(file.fileno(), text, temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        atomic.write(path, dumps(trace).encode())
     except OSError as error:
         raise PowercutError(f"Cannot save the trace {path}: {_reason(error)}.") from error
 
@@ -136,17 +129,6 @@ def file_name(trace: Trace) -> str:
     digest = hashlib.sha256(dumps(trace).encode()).hexdigest()[:8]
     engine = "".join(char if char.isalnum() else "-" for char in trace.engine.name)
     return f"{engine}-{trace.expect.kind or trace.expect.verdict}-{digest}{SUFFIX}".replace("_", "-")
-
-
-def _fill(descriptor: int, text: bytes, temporary: Path) -> None:
-    """Writes all of ``text``; where that fails the temporary file goes away."""
-    try:
-        view = memoryview(text)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _json(value: object) -> str:

@@ -167,7 +167,7 @@ class EngineField(_Strict):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     version: Annotated[str, Meta(max_length=200)]
-    options: OptionsField = OptionsField()
+    options: OptionsField = msgspec.field(default_factory=OptionsField)
 
 
 class ImageField(_Strict):

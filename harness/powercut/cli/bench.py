@@ -41,7 +41,7 @@ class Measured:
 def workload(block_size: int, count: int = 100) -> tuple[Op, ...]:
     """``count`` operations over 14 keys in three dictionaries and the root, about all of them live.
 
-    Three of four set a value, of 0 to 200 bytes or, each tenth, of one block and a bit; the others read or remove.
+    Three of four set a value, of 0 to 200 bytes or, each tenth, of a block and a bit; others read or remove.
     """
     sizes = (12, 64, 0, 100, 33, 200, 7, 150, 48, block_size + 9)
     keys = [b"%s/key-%d" % (folder, at) for folder in (b"one", b"two/in", b"") for at in range(5)][:KEYS]
@@ -67,7 +67,7 @@ def bench_command() -> None:
 @click.option("--seconds", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Each.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def crash_command(engine: str, seconds: float, *, as_json: bool) -> int:
-    """Crash states a second on one core: blocks of 512 and 4096 bytes, 256 of them, prog 16, 100 operations."""
+    """Crash states a second on one core: 256 blocks of 512 and 4096 bytes, prog 16, 100 operations."""
     loaded = Engine.load(engine)
     figures = [measured for block_size in (512, 4096) for measured in measure(loaded, block_size, seconds)]
     if as_json:
