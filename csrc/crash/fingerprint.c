@@ -28,25 +28,21 @@ struct lanes {
     uint64_t a, b, c, d;
 };
 
-static uint64_t rotate(uint64_t x, unsigned by)
-{
+static uint64_t rotate(uint64_t x, unsigned by) {
     return x << by | x >> (64 - by);
 }
 
 /* Written so that compilers see one load on a little-endian machine. */
-static uint64_t get_le64(const uint8_t *p)
-{
+static uint64_t get_le64(const uint8_t *p) {
     return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
            (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
-static struct lanes lanes_init(enum domain domain, uint64_t seed)
-{
+static struct lanes lanes_init(enum domain domain, uint64_t seed) {
     return (struct lanes){seed + K2, rotate(seed, 32) ^ K3, (uint64_t)domain * K4, ~(uint64_t)domain * K5};
 }
 
-static struct lanes take_words(struct lanes s, uint64_t w, uint64_t x, uint64_t y, uint64_t z)
-{
+static struct lanes take_words(struct lanes s, uint64_t w, uint64_t x, uint64_t y, uint64_t z) {
     s.a = rotate(s.a + w * K1, 29) * K0 + x;
     s.b = rotate(s.b + x * K1, 31) * K0 + y;
     s.c = rotate(s.c + y * K1, 33) * K0 + z;
@@ -54,66 +50,59 @@ static struct lanes take_words(struct lanes s, uint64_t w, uint64_t x, uint64_t 
     return s;
 }
 
-static struct lanes take_stripe(struct lanes s, const uint8_t *p)
-{
+static struct lanes take_stripe(struct lanes s, const uint8_t *p) {
     return take_words(s, get_le64(p), get_le64(p + 8), get_le64(p + 16), get_le64(p + 24));
 }
 
 /* Bytes, filled up with zeros to whole stripes. */
-static struct lanes take_bytes(struct lanes s, const void *bytes, uint64_t size)
-{
+static struct lanes take_bytes(struct lanes s, const void *bytes, uint64_t size) {
     const uint8_t *p = bytes;
     uint8_t last[STRIPE] = {0};
 
-    for (; size >= STRIPE; size -= STRIPE, p += STRIPE)
+    for (; size >= STRIPE; size -= STRIPE, p += STRIPE) {
         s = take_stripe(s, p);
-    if (size == 0)
+    }
+    if (size == 0) {
         return s;
+    }
     memcpy(last, p, (size_t)size);
     return take_stripe(s, last);
 }
 
 /* Every input bit to every output bit. */
-static uint64_t finish(uint64_t x)
-{
+static uint64_t finish(uint64_t x) {
     x = (x ^ x >> 32) * K1;
     x = (x ^ x >> 29) * K3;
     return x ^ x >> 32;
 }
 
-static uint64_t fold(uint64_t h, uint64_t lane, uint64_t factor)
-{
+static uint64_t fold(uint64_t h, uint64_t lane, uint64_t factor) {
     h = (h ^ lane) * factor;
     return h ^ h >> 31;
 }
 
-static struct pc_hash lanes_hash(struct lanes s, uint64_t size)
-{
+static struct pc_hash lanes_hash(struct lanes s, uint64_t size) {
     uint64_t lo = fold(fold(fold(fold(size * K5, s.a, K1), s.b, K3), s.c, K1), s.d, K3);
     uint64_t hi = fold(fold(fold(fold(size + K4, s.c, K5), s.a, K0), s.d, K5), s.b, K0);
 
     return (struct pc_hash){finish(lo), finish(hi)};
 }
 
-struct pc_hash pc_hash_bytes(const void *bytes, size_t size, uint64_t seed)
-{
+struct pc_hash pc_hash_bytes(const void *bytes, size_t size, uint64_t seed) {
     return lanes_hash(take_bytes(lanes_init(DOMAIN_BYTES, seed), bytes, size), size);
 }
 
-struct pc_hash pc_hash_add(struct pc_hash a, struct pc_hash b)
-{
+struct pc_hash pc_hash_add(struct pc_hash a, struct pc_hash b) {
     uint64_t lo = a.lo + b.lo;
 
     return (struct pc_hash){lo, a.hi + b.hi + (lo < a.lo)};
 }
 
-struct pc_hash pc_hash_sub(struct pc_hash a, struct pc_hash b)
-{
+struct pc_hash pc_hash_sub(struct pc_hash a, struct pc_hash b) {
     return (struct pc_hash){a.lo - b.lo, a.hi - b.hi - (a.lo < b.lo)};
 }
 
-struct pc_hash pc_hash_entry(const struct pc_entry *entry)
-{
+struct pc_hash pc_hash_entry(const struct pc_entry *entry) {
     int value = entry->kind == PC_VALUE;
     int timed = value && entry->has_time != 0;
     uint64_t size = value ? entry->size : 0;
@@ -126,8 +115,7 @@ struct pc_hash pc_hash_entry(const struct pc_entry *entry)
     return lanes_hash(s, size);
 }
 
-struct pc_hash pc_hash_answer(uint32_t op_kind, uint64_t a, uint64_t b, const void *bytes, size_t size)
-{
+struct pc_hash pc_hash_answer(uint32_t op_kind, uint64_t a, uint64_t b, const void *bytes, size_t size) {
     struct lanes s = take_words(lanes_init(DOMAIN_ANSWER, op_kind), op_kind, a, b, size);
 
     return lanes_hash(take_bytes(s, bytes, size), size);

@@ -34,7 +34,8 @@ struct verdict {
 };
 
 /* bytes: the device's, moved from state to state by the caller. Errors: PC_NO_MEMORY. */
-int judge_init(struct judge *judge, const struct pc_run *run, uint32_t probes, struct uncut *uncut, uint8_t *bytes);
+int judge_init(struct judge *judge, const struct pc_run *run, uint32_t probes, struct uncut *uncut,
+               uint8_t *bytes);
 void judge_release(struct judge *judge);
 
 /* Judges crash state k, whose content the bytes are, against what is allowed there. */

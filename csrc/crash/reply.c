@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void append(struct reply_taker *taker, const void *bytes, size_t size)
-{
+static void append(struct reply_taker *taker, const void *bytes, size_t size) {
     if (size > taker->room - taker->size) {
         size_t room = taker->size + size + taker->room / 2 + 256;
         uint8_t *grown = room < size ? NULL : realloc(taker->bytes, room);
@@ -20,18 +19,17 @@ static void append(struct reply_taker *taker, const void *bytes, size_t size)
         taker->bytes = grown;
         taker->room = room;
     }
-    if (size > 0)
+    if (size > 0) {
         memcpy(taker->bytes + taker->size, bytes, size);
+    }
     taker->size += size;
 }
 
-static void take_bytes(struct pc_reply *reply, const uint8_t *bytes, size_t size)
-{
+static void take_bytes(struct pc_reply *reply, const uint8_t *bytes, size_t size) {
     append((struct reply_taker *)reply, bytes, size);
 }
 
-static void take_entry(struct pc_reply *reply, const char *name, size_t name_len, uint32_t kind)
-{
+static void take_entry(struct pc_reply *reply, const char *name, size_t name_len, uint32_t kind) {
     struct reply_taker *taker = (struct reply_taker *)reply;
     uint8_t head[5] = {(uint8_t)kind, (uint8_t)name_len, (uint8_t)(name_len >> 8), (uint8_t)(name_len >> 16),
                        (uint8_t)(name_len >> 24)};
@@ -40,19 +38,18 @@ static void take_entry(struct pc_reply *reply, const char *name, size_t name_len
     append(taker, name, name_len);
 }
 
-struct pc_reply *reply_begin(struct reply_taker *taker)
-{
+struct pc_reply *reply_begin(struct reply_taker *taker) {
     taker->reply = (struct pc_reply){.put_bytes = take_bytes, .put_entry = take_entry};
     taker->size = 0;
     return &taker->reply;
 }
 
-struct pc_hash reply_hash(const struct reply_taker *taker, uint32_t op_kind, int code)
-{
+struct pc_hash reply_hash(const struct reply_taker *taker, uint32_t op_kind, int code) {
     const struct pc_reply *reply = &taker->reply;
 
-    if (code != PC_OK)
+    if (code != PC_OK) {
         return (struct pc_hash){0, 0};
+    }
     switch (op_kind) {
     case PC_OP_EXISTS:
         return pc_hash_answer(op_kind, reply->kind, 0, NULL, 0);
@@ -70,8 +67,7 @@ struct pc_hash reply_hash(const struct reply_taker *taker, uint32_t op_kind, int
     }
 }
 
-void reply_release(struct reply_taker *taker)
-{
+void reply_release(struct reply_taker *taker) {
     free(taker->bytes);
     taker->bytes = NULL;
     taker->size = taker->room = 0;

@@ -18,45 +18,43 @@ struct stack {
     struct bd ram, record, stop;
 };
 
-static size_t device_size(const struct bd_geometry *geometry)
-{
+static size_t device_size(const struct bd_geometry *geometry) {
     return (size_t)geometry->block_size * geometry->block_count;
 }
 
-static int code_of_device(int code)
-{
+static int code_of_device(int code) {
     return code == BD_NO_MEMORY ? PC_NO_MEMORY : code == BD_RANGE ? PC_INVALID_ARGUMENT : PC_IO;
 }
 
 /* --- copies of what the caller gave --------------------------------------------------------------- */
 
-static size_t op_size(const struct pc_op *op)
-{
+static size_t op_size(const struct pc_op *op) {
     return op->key_len + op->target_len + op->data_len;
 }
 
 /* Copies bytes to *at, moves it on, and returns where they are. */
-static const void *put_copy(uint8_t **at, const void *bytes, size_t size)
-{
+static const void *put_copy(uint8_t **at, const void *bytes, size_t size) {
     uint8_t *copy = *at;
 
-    if (size > 0)
+    if (size > 0) {
         memcpy(copy, bytes, size);
+    }
     *at += size;
     return copy;
 }
 
-static int copy_ops(struct pc_run *run, const struct pc_op *ops)
-{
+static int copy_ops(struct pc_run *run, const struct pc_op *ops) {
     size_t size = 1;
     uint8_t *at;
 
-    for (size_t i = 0; i < run->op_count; i++)
+    for (size_t i = 0; i < run->op_count; i++) {
         size += op_size(&ops[i]);
+    }
     run->ops = calloc(run->op_count + 1, sizeof(*run->ops));
     run->op_bytes = at = malloc(size);
-    if (run->ops == NULL || run->op_bytes == NULL)
+    if (run->ops == NULL || run->op_bytes == NULL) {
         return PC_NO_MEMORY;
+    }
     for (size_t i = 0; i < run->op_count; i++) {
         run->ops[i] = ops[i];
         run->ops[i].key = put_copy(&at, ops[i].key, ops[i].key_len);
@@ -66,14 +64,14 @@ static int copy_ops(struct pc_run *run, const struct pc_op *ops)
     return PC_OK;
 }
 
-static int run_new(const struct pc_engine *engine, const struct pc_run_options *options, const struct pc_op *ops,
-                   size_t op_count, struct pc_run **ret_run)
-{
+static int run_new(const struct pc_engine *engine, const struct pc_run_options *options,
+                   const struct pc_op *ops, size_t op_count, struct pc_run **ret_run) {
     struct pc_run *run = calloc(1, sizeof(*run));
     int code;
 
-    if (run == NULL)
+    if (run == NULL) {
         return PC_NO_MEMORY;
+    }
     *ret_run = run;
     run->engine = engine;
     run->geometry = options->geometry;
@@ -82,18 +80,20 @@ static int run_new(const struct pc_engine *engine, const struct pc_run_options *
     run->image = malloc(device_size(&run->geometry));
     run->codes = calloc(op_count + 1, sizeof(*run->codes));
     run->replies = calloc(op_count + 1, sizeof(*run->replies));
-    if (run->image == NULL || run->codes == NULL || run->replies == NULL || bd_log_new(&run->log) != BD_OK)
+    if (run->image == NULL || run->codes == NULL || run->replies == NULL || bd_log_new(&run->log) != BD_OK) {
         return PC_NO_MEMORY;
+    }
     code = copy_ops(run, ops);
-    for (size_t i = 0; i < op_count; i++)
+    for (size_t i = 0; i < op_count; i++) {
         run->codes[i] = PC_IO; /* until it is reached */
+    }
     return code;
 }
 
-void pc_run_free(struct pc_run *run)
-{
-    if (run == NULL)
+void pc_run_free(struct pc_run *run) {
+    if (run == NULL) {
         return;
+    }
     bd_log_free(run->log);
     free(run->image);
     free(run->events);
@@ -108,98 +108,100 @@ void pc_run_free(struct pc_run *run)
 /* --- recording ------------------------------------------------------------------------------------- */
 
 /* Puts the first content on the RAM device: the given image, or a freshly formatted store. */
-static int fill_device(const struct pc_run *run, const uint8_t *image, const struct bd *ram)
-{
-    if (image == NULL)
+static int fill_device(const struct pc_run *run, const uint8_t *image, const struct bd *ram) {
+    if (image == NULL) {
         return run->engine->format(ram, &run->options);
+    }
     memcpy(bd_ram_bytes(ram), image, device_size(&run->geometry));
     return PC_OK;
 }
 
-static int open_stack(struct pc_run *run, const struct pc_run_options *options, struct stack *stack)
-{
+static int open_stack(struct pc_run *run, const struct pc_run_options *options, struct stack *stack) {
     uint64_t events = options->stop_after == 0 ? UINT64_MAX : options->stop_after;
     int code = bd_ram_open(&run->geometry, &stack->ram);
 
-    if (code != BD_OK)
+    if (code != BD_OK) {
         return code_of_device(code);
+    }
     code = fill_device(run, options->image, &stack->ram);
-    if (code != PC_OK)
+    if (code != PC_OK) {
         return code;
+    }
     memcpy(run->image, bd_ram_bytes(&stack->ram), device_size(&run->geometry));
     code = bd_record_open(&stack->ram, run->log, &stack->record);
-    if (code == BD_OK)
+    if (code == BD_OK) {
         code = bd_stop_open(&stack->record, events, &stack->stop);
+    }
     return code == BD_OK ? PC_OK : code_of_device(code);
 }
 
-static void close_stack(struct stack *stack)
-{
+static void close_stack(struct stack *stack) {
     bd_close(&stack->stop);
     bd_close(&stack->record);
     bd_close(&stack->ram);
 }
 
 /* A read of nothing, which only a device without power refuses. */
-static int power_is_out(const struct bd *dev)
-{
+static int power_is_out(const struct bd *dev) {
     uint8_t nothing;
 
     return bd_read(dev, 0, 0, &nothing, 0) == BD_POWER;
 }
 
 /* Applies one operation between its marks. */
-static int apply_op(struct pc_run *run, size_t i, void *store, const struct bd *dev, struct reply_taker *taker)
-{
+static int apply_op(struct pc_run *run, size_t i, void *store, const struct bd *dev,
+                    struct reply_taker *taker) {
     const struct pc_op *op = &run->ops[i];
     int code;
 
-    if (bd_log_begin(run->log, (uint32_t)i) != BD_OK)
+    if (bd_log_begin(run->log, (uint32_t)i) != BD_OK) {
         return PC_NO_MEMORY;
+    }
     code = run->engine->apply(store, op, reply_begin(taker));
-    if (taker->no_memory)
+    if (taker->no_memory) {
         return PC_NO_MEMORY;
+    }
     run->codes[i] = code;
     run->replies[i] = reply_hash(taker, op->kind, code);
-    if (code != PC_OK && power_is_out(dev))
+    if (code != PC_OK && power_is_out(dev)) {
         return PC_OK; /* still in flight when the power went */
+    }
     return bd_log_end(run->log, (uint32_t)i, code) == BD_OK ? PC_OK : PC_NO_MEMORY;
 }
 
-static int apply_ops(struct pc_run *run, void *store, const struct bd *dev)
-{
+static int apply_ops(struct pc_run *run, void *store, const struct bd *dev) {
     struct reply_taker taker = {0};
     int code = PC_OK;
 
-    for (size_t i = 0; code == PC_OK && i < run->op_count && !power_is_out(dev); i++)
+    for (size_t i = 0; code == PC_OK && i < run->op_count && !power_is_out(dev); i++) {
         code = apply_op(run, i, store, dev, &taker);
+    }
     reply_release(&taker);
     return code;
 }
 
-static int record_store(struct pc_run *run, const struct bd *dev)
-{
+static int record_store(struct pc_run *run, const struct bd *dev) {
     void *store = NULL;
     int code = run->engine->mount(dev, &run->options, &store);
 
-    if (code != PC_OK)
+    if (code != PC_OK) {
         return power_is_out(dev) ? PC_OK : code;
+    }
     code = run->engine->facts(store, &run->facts);
-    if (code == PC_OK || power_is_out(dev))
+    if (code == PC_OK || power_is_out(dev)) {
         code = apply_ops(run, store, dev);
+    }
     run->engine->unmount(store);
     return code;
 }
 
 /* --- the crash states' positions ------------------------------------------------------------------- */
 
-static int is_mark(const struct bd_event *event)
-{
+static int is_mark(const struct bd_event *event) {
     return event->kind == BD_EVENT_BEGIN || event->kind == BD_EVENT_END;
 }
 
-static size_t count_events(const struct bd_log *log)
-{
+static size_t count_events(const struct bd_log *log) {
     struct bd_event event;
     size_t count = 0;
 
@@ -217,23 +219,21 @@ struct cursor {
     int crossed; /* a mark was passed since the last device event */
 };
 
-static void pass_mark(struct cursor *cursor, const struct bd_event *mark)
-{
+static void pass_mark(struct cursor *cursor, const struct bd_event *mark) {
     cursor->crossed = 1;
     cursor->inside = mark->kind == BD_EVENT_BEGIN;
-    if (mark->kind == BD_EVENT_END)
+    if (mark->kind == BD_EVENT_END) {
         cursor->done = (size_t)mark->op + 1;
+    }
 }
 
 /* If a mark lies between two events, then there was a moment when the device was in this state and no
  * operation was under way: what had returned by then is all that is allowed. */
-static struct run_position position_at(const struct cursor *cursor)
-{
+static struct run_position position_at(const struct cursor *cursor) {
     return (struct run_position){cursor->done, cursor->inside && !cursor->crossed};
 }
 
-static int index_log(struct pc_run *run)
-{
+static int index_log(struct pc_run *run) {
     struct cursor cursor = {0, 0, 0};
     struct bd_event event;
     size_t k = 0;
@@ -241,8 +241,9 @@ static int index_log(struct pc_run *run)
     run->event_count = count_events(run->log);
     run->events = calloc(run->event_count + 1, sizeof(*run->events));
     run->positions = calloc(run->event_count + 1, sizeof(*run->positions));
-    if (run->events == NULL || run->positions == NULL)
+    if (run->events == NULL || run->positions == NULL) {
         return PC_NO_MEMORY;
+    }
     for (size_t i = 0; i < bd_log_count(run->log); i++) {
         bd_log_get(run->log, i, &event);
         if (is_mark(&event)) {
@@ -259,84 +260,84 @@ static int index_log(struct pc_run *run)
 
 /* --- public ---------------------------------------------------------------------------------------- */
 
-int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *options, const struct pc_op *ops,
-                  size_t op_count, struct pc_run **ret_run)
-{
+int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *options,
+                  const struct pc_op *ops, size_t op_count, struct pc_run **ret_run) {
     struct pc_run *run = NULL;
     struct stack stack = {0};
     int code;
 
-    if (bd_geometry_check(&options->geometry) != BD_OK || op_count >= UINT32_MAX)
+    if (bd_geometry_check(&options->geometry) != BD_OK || op_count >= UINT32_MAX) {
         return PC_INVALID_ARGUMENT;
+    }
     code = run_new(engine, options, ops, op_count, &run);
-    if (code == PC_OK)
+    if (code == PC_OK) {
         code = open_stack(run, options, &stack);
-    if (code == PC_OK)
+    }
+    if (code == PC_OK) {
         code = record_store(run, &stack.stop);
-    if (code == PC_OK)
+    }
+    if (code == PC_OK) {
         code = index_log(run);
+    }
     close_stack(&stack);
-    if (code == PC_OK)
+    if (code == PC_OK) {
         *ret_run = run;
-    else
+    } else {
         pc_run_free(run);
+    }
     return code;
 }
 
-size_t pc_run_event_count(const struct pc_run *run)
-{
+size_t pc_run_event_count(const struct pc_run *run) {
     return run->event_count;
 }
 
-void pc_run_event(const struct pc_run *run, size_t i, struct bd_event *ret_event)
-{
+void pc_run_event(const struct pc_run *run, size_t i, struct bd_event *ret_event) {
     bd_log_get(run->log, run->events[i], ret_event);
 }
 
-int pc_run_code(const struct pc_run *run, size_t op)
-{
+int pc_run_code(const struct pc_run *run, size_t op) {
     return run->codes[op];
 }
 
-struct pc_hash pc_run_reply(const struct pc_run *run, size_t op)
-{
+struct pc_hash pc_run_reply(const struct pc_run *run, size_t op) {
     return run->replies[op];
 }
 
-void pc_run_facts(const struct pc_run *run, struct pc_facts *ret_facts)
-{
+void pc_run_facts(const struct pc_run *run, struct pc_facts *ret_facts) {
     *ret_facts = run->facts;
 }
 
-void pc_run_position(const struct pc_run *run, size_t k, size_t *ret_done, int *ret_in_flight)
-{
+void pc_run_position(const struct pc_run *run, size_t k, size_t *ret_done, int *ret_in_flight) {
     *ret_done = run->positions[k].done;
     *ret_in_flight = run->positions[k].in_flight;
 }
 
-static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op, const struct bd *dev)
-{
+static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op,
+                         const struct bd *dev) {
     struct reply_taker taker = {0};
     void *store = NULL;
     int code = run->engine->mount(dev, &run->options, &store);
 
-    if (code != PC_OK)
+    if (code != PC_OK) {
         return code;
-    for (size_t i = 0; i < done; i++)
+    }
+    for (size_t i = 0; i < done; i++) {
         (void)run->engine->apply(store, &run->ops[i], reply_begin(&taker));
+    }
     code = run->engine->apply(store, op, reply_begin(&taker));
     run->engine->unmount(store);
     reply_release(&taker);
     return code;
 }
 
-int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op)
-{
+int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op) {
     struct bd ram = {0};
     int code = bd_ram_open(&run->geometry, &ram);
 
-    if (code != BD_OK)
+    if (code != BD_OK) {
         return code_of_device(code);
+    }
     memcpy(bd_ram_bytes(&ram), run->image, device_size(&run->geometry));
     code = ask_on_device(run, done, op, &ram);
     bd_close(&ram);

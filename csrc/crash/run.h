@@ -26,8 +26,8 @@ struct pc_run {
     size_t op_count;
     struct pc_op *ops; /* copies; what they point at is in op_bytes */
     uint8_t *op_bytes;
-    int *codes;               /* per operation */
-    struct pc_hash *replies;  /* per operation */
+    int *codes;              /* per operation */
+    struct pc_hash *replies; /* per operation */
 };
 
 /* The store's first `done` operations once more, never cut, and then, on the store still mounted, `op`:

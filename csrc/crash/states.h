@@ -22,8 +22,8 @@ struct allowed_pair {
 struct allowed_pair states_allowed(const struct pc_run *run, const struct pc_hash *allowed, uint64_t k);
 
 /* Errors: PC_NO_MEMORY. */
-int states_find(const struct pc_run *run, const struct pc_hash *allowed, const struct pc_explore_options *options,
-                struct states *ret_states);
+int states_find(const struct pc_run *run, const struct pc_hash *allowed,
+                const struct pc_explore_options *options, struct states *ret_states);
 void states_release(struct states *states);
 
 #endif
