@@ -153,7 +153,7 @@ class Tree:
             hidden = self._move[1]
         for number, slot in enumerate(pair.slots):
             if slot.type == SUPERBLOCK and slot.name is not None:
-                self.root_attrs = _attributes(slot)[1]
+                self.root_attrs = _attributes(slot)
             elif slot.name is not None and slot.struct is not None and number != hidden:
                 self._check_name(slot.name, owner)
                 yield slot.name, slot
@@ -171,9 +171,8 @@ class Tree:
             raise ImageError(f"the keys of the tree are longer than {_KEYS_LIMIT} bytes together")
         assert slot.struct is not None
         kind, data = slot.struct.type, slot.struct.data
-        time, attrs = _attributes(slot)
         if slot.type == DIRECTORY and kind == DIR_STRUCT and len(data) == 8:
-            self.entries.append(Entry(key, "dictionary", None, None, attrs))
+            self.entries.append(Entry(key, "dictionary", None, None, _attributes(slot)))
             return le32(data, 0), le32(data, 4)
         if slot.type == FILE and kind == INLINE_STRUCT:
             value = data
@@ -184,7 +183,7 @@ class Tree:
                 f"the entry {_show(key)} of type 0x{slot.type:03x} has a struct of type 0x{kind:03x} with "
                 f"{len(data)} bytes, which do not go together"
             )
-        self.entries.append(Entry(key, "value", value, time, attrs))
+        self.entries.append(_value(key, value, _attributes(slot)))
         return None
 
     def _list(self, head: int, size: int, owner: str) -> bytes:
@@ -195,14 +194,17 @@ class Tree:
         return self._disk.read_list(head, size, owner)
 
 
-def _attributes(slot: Slot) -> tuple[tuple[int, int] | None, dict[int, bytes]]:
-    """The timestamp, if it has its 12 bytes, and the other attributes."""
-    attrs = dict(sorted(slot.attributes.items()))
+def _attributes(slot: Slot) -> dict[int, bytes]:
+    return dict(sorted(slot.attributes.items()))
+
+
+def _value(key: bytes, data: bytes, attrs: dict[int, bytes]) -> Entry:
+    """An entry of a value, its timestamp taken out of the attributes if it has its 12 bytes."""
     stamp = attrs.get(TIMESTAMP, b"")
     if len(stamp) != 12:
-        return None, attrs
+        return Entry(key, "value", data, None, attrs)
     del attrs[TIMESTAMP]
-    return (le32(stamp, 0), int.from_bytes(stamp[4:12], "little")), attrs
+    return Entry(key, "value", data, (le32(stamp, 0), int.from_bytes(stamp[4:], "little")), attrs)
 
 
 def _show(name: bytes) -> str:
