@@ -51,7 +51,7 @@ uint32_t entry_bytes(const struct entry *e) {
 
 int name_compare(const char *a, uint32_t a_len, const char *b, uint32_t b_len) {
     int order = memcmp(a, b, min_u32(a_len, b_len));
-    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+    return order != 0 ? order : (a_len < b_len) - (a_len > b_len);
 }
 
 int patch_reserve(const struct io *io, struct patches *p, size_t more) {

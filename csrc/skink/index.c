@@ -75,6 +75,36 @@ void dir_find(const struct dir *d, const char *name, uint32_t len, struct place 
     ret_place->id = low;
 }
 
+static bool begins_with(const struct entry *e, const struct entry *prefix) {
+    return e->name_len > prefix->name_len && memcmp(e->name, prefix->name, prefix->name_len) == 0;
+}
+
+int dir_sorted(const struct io *io, const struct dir *d, struct seats *ret_seats) {
+    size_t start = ret_seats->count;
+    for (size_t i = 0; i < d->count; i++) {
+        struct mdir *m = d->pairs[i];
+        int code = io_reserve(io, &ret_seats->list, &ret_seats->capacity, ret_seats->count + m->count,
+                              sizeof(ret_seats->list[0]));
+        if (code != SKINK_OK) {
+            return code;
+        }
+        for (uint32_t id = mdir_first(m); id < m->count; id++) {
+            struct entry *e = m->entries[id];
+            if (e->hidden) {
+                continue;
+            }
+            /* on disk a name comes right behind all that begin with it; callers want it in front */
+            size_t at = ret_seats->count++;
+            while (at > start && begins_with(ret_seats->list[at - 1].entry, e)) {
+                ret_seats->list[at] = ret_seats->list[at - 1];
+                at--;
+            }
+            ret_seats->list[at] = (struct seat){m, e};
+        }
+    }
+    return SKINK_OK;
+}
+
 size_t dir_position(const struct dir *d, const struct mdir *m) {
     uint32_t first = mdir_first(m);
     size_t at = 0;

@@ -36,6 +36,19 @@ struct place {
 };
 void dir_find(const struct dir *d, const char *name, uint32_t len, struct place *ret_place);
 
+/* An entry and the pair that holds it. */
+struct seat {
+    struct mdir *pair;
+    struct entry *entry;
+};
+/* The entries that a caller may see, sorted bytewise with a prefix first, appended to a growing array.
+ * Errors: SKINK_NO_MEMORY. */
+struct seats {
+    struct seat *list;
+    size_t count, capacity;
+};
+int dir_sorted(const struct io *io, const struct dir *d, struct seats *ret_seats);
+
 /* Where in d->pairs a pair stands. It must be there. */
 size_t dir_position(const struct dir *d, const struct mdir *m);
 int dir_reserve(const struct io *io, struct dir *d, size_t more);

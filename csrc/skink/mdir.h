@@ -66,7 +66,8 @@ struct entry *entry_new(const struct io *io, const char *name, uint32_t name_len
 void entry_free(const struct io *io, struct entry *e);
 /* What the entry takes in a rewritten pair, in bytes. */
 uint32_t entry_bytes(const struct entry *e);
-/* Compares names, bytewise, a prefix first: negative, 0, positive. */
+/* Compares names in the order in which a directory holds them: bytewise, and where one name begins with the
+ * other the longer one first. Negative, 0, positive. (Callers see the plain order: see dir_sorted.) */
 int name_compare(const char *a, uint32_t a_len, const char *b, uint32_t b_len);
 
 void mdir_free(const struct io *io, struct mdir *m);

@@ -104,27 +104,14 @@ void walk_init(struct walk *w, const struct io *io) {
 
 int walk_start(struct walk *w, struct dir *d) {
     int code = io_reserve(w->io, &w->frames, &w->capacity, w->depth + 1, sizeof(w->frames[0]));
+    size_t first = w->seats.count;
     if (code == SKINK_OK) {
-        w->frames[w->depth++] = (struct frame){d, 0, mdir_first(d->pairs[0]), w->key_len};
+        code = dir_sorted(w->io, d, &w->seats);
+    }
+    if (code == SKINK_OK) {
+        w->frames[w->depth++] = (struct frame){d, first, w->seats.count, w->key_len};
     }
     return code;
-}
-
-/* The next entry of the innermost dictionary, or NULL. */
-static struct entry *frame_next(struct walk *w, struct frame *f) {
-    while (f->pair < f->dir->count) {
-        struct mdir *m = f->dir->pairs[f->pair];
-        while (f->id < m->count) {
-            struct entry *e = m->entries[f->id++];
-            if (!e->hidden) {
-                w->pair = m;
-                return e;
-            }
-        }
-        f->pair++;
-        f->id = 0;
-    }
-    return NULL;
 }
 
 static int append_name(struct walk *w, const struct entry *e) {
@@ -151,8 +138,11 @@ int walk_next(struct walk *w) {
     while (w->depth > 0) {
         struct frame *f = &w->frames[w->depth - 1];
         w->key_len = f->key_len;
-        w->entry = frame_next(w, f);
-        if (w->entry != NULL) {
+        w->seats.count = f->end;
+        if (f->next < f->end) {
+            const struct seat *seat = &w->seats.list[f->next++];
+            w->pair = seat->pair;
+            w->entry = seat->entry;
             return append_name(w, w->entry);
         }
         w->depth--;
@@ -162,6 +152,7 @@ int walk_next(struct walk *w) {
 
 void walk_release(struct walk *w) {
     io_free(w->io, w->frames);
+    io_free(w->io, w->seats.list);
     io_free(w->io, w->key);
 }
 

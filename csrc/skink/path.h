@@ -44,14 +44,14 @@ struct dir *path_dir(struct skink *s, const struct path *p);
 /* Everything below a dictionary, each dictionary before what it holds, sorted; no recursion. */
 struct frame {
     struct dir *dir;
-    size_t pair;
-    uint32_t id;
-    size_t key_len; /* of the walk's key, without this level's names */
+    size_t next, end; /* its entries that are still to come, in the walk's seats */
+    size_t key_len;   /* of the walk's key, without this level's names */
 };
 struct walk {
     const struct io *io;
     struct frame *frames;
     size_t depth, capacity;
+    struct seats seats; /* the entries of all dictionaries that are open, one behind another */
     char *key; /* the current entry's, from below the start */
     size_t key_len, key_capacity;
     struct mdir *pair; /* the current entry's */

@@ -129,16 +129,16 @@ static int find_dir(struct skink *s, const char *key, size_t key_len, struct dir
 
 int skink_list(struct skink *s, const char *key, size_t key_len, skink_entry_fn fn, void *ctx) {
     struct dir *d;
+    struct seats seats = {NULL, 0, 0};
     int code = find_dir(s, key, key_len, &d);
-    for (size_t i = 0; code == SKINK_OK && i < d->count; i++) {
-        const struct mdir *m = d->pairs[i];
-        for (uint32_t id = mdir_first(m); code == SKINK_OK && id < m->count; id++) {
-            const struct entry *e = m->entries[id];
-            if (!e->hidden) {
-                code = show(&(struct node){m, e}, e->name, e->name_len, fn, ctx);
-            }
-        }
+    if (code == SKINK_OK) {
+        code = dir_sorted(&s->io, d, &seats);
     }
+    for (size_t i = 0; code == SKINK_OK && i < seats.count; i++) {
+        const struct entry *e = seats.list[i].entry;
+        code = show(&(struct node){seats.list[i].pair, e}, e->name, e->name_len, fn, ctx);
+    }
+    io_free(&s->io, seats.list);
     return code;
 }
 
