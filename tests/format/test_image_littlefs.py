@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Images that real littlefs writes on the spot, whole and cut at device writes, are read as littlefs reads them."""
+"""Images that real littlefs writes here, whole and cut at device writes, are read as littlefs reads them."""
 
 import random
 from dataclasses import dataclass, field
