@@ -452,7 +452,6 @@ static bool may_drop(const struct mdir *m, const struct plan *p) {
 static int drop(struct skink *s, struct change *c, const struct plan *p) {
     struct mdir *m = c->pair;
     struct change above;
-    size_t at = dir_position(m->dir, m);
     change_init(&above, s, m->prev);
     change_tail(&above, p->tail, p->hard);
     above.gstate = c->gstate;
@@ -462,10 +461,10 @@ static int drop(struct skink *s, struct change *c, const struct plan *p) {
     if (code != SKINK_OK) {
         return code;
     }
+    dir_remove(m->dir, dir_position(m->dir, m)); /* only now: the commit may have split the predecessor */
     for (uint32_t i = 0; i < c->count; i++) {
         publish_edit(s, m, &c->edits[i]);
     }
-    dir_remove(m->dir, at);
     thread_remove(m);
     blocks_free(&s->blocks, m->pair[0]);
     blocks_free(&s->blocks, m->pair[1]);

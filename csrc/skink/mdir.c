@@ -55,6 +55,15 @@ static int build_insert(struct build *b, uint32_t id) {
     return SKINK_OK;
 }
 
+/* An id that was never created is there from its first tag on. */
+static int build_grow(struct build *b, uint32_t id) {
+    int code = SKINK_OK;
+    while (b->m->count <= id && code == SKINK_OK) {
+        code = build_insert(b, b->m->count);
+    }
+    return code;
+}
+
 static int build_splice(struct build *b, uint32_t tag) {
     struct mdir *m = b->m;
     uint32_t id = tag_id(tag);
@@ -89,11 +98,9 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
         tag_length(tag) == TAG_GONE || !name_is_sound(name, len)) {
         return SKINK_CORRUPT;
     }
-    while (m->count <= id) {
-        int code = build_insert(b, m->count);
-        if (code != SKINK_OK) {
-            return code;
-        }
+    int code = build_grow(b, id);
+    if (code != SKINK_OK) {
+        return code;
     }
     struct entry *e = entry_new(b->io, name, len, type);
     if (e == NULL) {
@@ -117,11 +124,14 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
 
 /* The entry that a struct or attribute belongs to; one without a name is made where there is none yet. */
 static int build_owner(struct build *b, uint32_t tag, struct entry **ret_entry) {
-    struct mdir *m = b->m;
-    if (tag_id(tag) >= m->count) {
+    if (tag_id(tag) == TAG_NO_ID) {
         return SKINK_CORRUPT;
     }
-    struct entry **slot = &m->entries[tag_id(tag)];
+    int code = build_grow(b, tag_id(tag));
+    if (code != SKINK_OK) {
+        return code;
+    }
+    struct entry **slot = &b->m->entries[tag_id(tag)];
     if (*slot == NULL) {
         *slot = entry_new(b->io, "", 0, TYPE_UNNAMED);
     }
