@@ -132,7 +132,7 @@ class History:
         row = self._run(
             "SELECT coalesce(sum(size), 0) FROM entry JOIN content ON content = id"
             " WHERE died IS NULL AND path > ? AND path < ?",
-            (path + b"\0", path + b"\1"),
+            (path, path + b"\1"),
         ).fetchone()
         return int(row[0])
 
@@ -147,7 +147,7 @@ class History:
         return self._run(
             "SELECT path, sha256 FROM entry LEFT JOIN content ON content = id"
             " WHERE died IS NULL AND path > ? AND path < ? ORDER BY path DESC",
-            (path + b"\0", path + b"\1"),
+            (path, path + b"\1"),
         ).fetchall()
 
     # --- changes -----------------------------------------------------------------------------------
@@ -162,8 +162,8 @@ class History:
     def kill(self, path: bytes, died: int) -> None:
         """The entry at a path and all below it is gone from operation `died` on."""
         self._run(
-            "UPDATE entry SET died = ? WHERE died IS NULL AND (path = ? OR (path > ? AND path < ?))",
-            (died, path, path + b"\0", path + b"\1"),
+            "UPDATE entry SET died = ? WHERE died IS NULL AND path >= ? AND path < ?",
+            (died, path, path + b"\1"),
         )
 
     def move(self, source: bytes, target: bytes, op: int) -> None:
@@ -174,13 +174,12 @@ class History:
             " SELECT CAST(:target || substr(path, :after) AS BLOB),"
             " CASE WHEN path = :source THEN :parent ELSE CAST(:target || substr(parent, :after) AS BLOB) END,"
             " kind, content, moment, :op FROM entry"
-            " WHERE died = :op AND (path = :source OR (path > :low AND path < :high))",
+            " WHERE died = :op AND path >= :source AND path < :high",
             {
                 "source": source,
                 "target": target,
                 "parent": parent(target),
                 "after": len(source) + 1,
-                "low": source + b"\0",
                 "high": source + b"\1",
                 "op": op,
             },
