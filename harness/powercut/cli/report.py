@@ -58,7 +58,7 @@ def report_text(report: dict[str, Any]) -> str:
         f"{report['traces']:,} traces, {report['operations']:,} operations, "
         f"{report['device_events']:,} device events",
         f"power cut after every device event: {states['total']:,} crash states, {states['checked']:,} "
-        f"recovered and judged, {states['identical']:,} identical to one of those",
+        f"recovered and judged, {states['identical']:,} identical to an earlier one",
     ]
     if states["left"]:
         lines.append(f"{states['left']:,} crash states were left, behind a violation or an interruption")

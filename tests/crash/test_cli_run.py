@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: ISC
+"""``powercut run`` and ``powercut replay`` as people meet them: exit codes, counts, files, interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from powercut.trace import load
+
+Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
+Liar = Callable[..., str]
+
+HANGS = 2
+
+
+def report(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of a command that was refused."""
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_run_holds_with_exit_code_0_and_counts_every_crash_state(powercut: Powercut) -> None:
+    done = powercut("run", "--engine", "ditto", "--traces", 4, "--ops", 20, "--seed", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    found = report(done)
+    states = found["crash_states"]["prefix"]
+    assert (found["traces"], found["operations"], found["violations"], found["seed"]) == (4, 80, 0, 3)
+    assert states["total"] == found["device_events"] + found["traces"]
+    assert states["checked"] + states["identical"] == states["total"]
+    assert states["exhaustive"] is True
+    assert found["states_per_second"] > 0
+    assert found["jobs"] >= 1
+
+
+def test_run_gives_the_same_counts_for_the_same_seed_whatever_the_jobs(powercut: Powercut) -> None:
+    ask = ("run", "--engine", "ditto", "--traces", 3, "--ops", 15, "--seed", 9, "--json")
+    one, two = report(powercut(*ask, "--jobs", 1)), report(powercut(*ask, "--jobs", 3))
+    for name in ("operations", "device_events", "crash_states", "violations"):
+        assert one[name] == two[name]
+
+
+def test_run_violated_exits_with_1_and_saves_a_trace_that_replays(
+    powercut: Powercut, liar: Liar, tmp_path: Path
+) -> None:
+    engine = liar("LAZY")
+    done = powercut("run", "--engine", engine, "--traces", 2, "--ops", 20, "--seed", 1, "--json")
+    assert done.returncode == 1, done.stderr
+    found = report(done)
+    assert found["violations"] == 2
+    (failure,) = found["failures"]
+    path = tmp_path / failure["saved"]
+    assert path.parent == tmp_path / "traces"
+    assert load(path).expect.kind == failure["kind"]
+    assert list(path.parent.iterdir()) == [path]
+    again = powercut("replay", path, "--engine", engine)
+    assert again.returncode == 1
+    assert failure["kind"] in again.stdout
+    assert "device event" in again.stdout
+    assert powercut("replay", path, "--engine", engine, "--expect").returncode == 0
+    held = powercut("replay", path, "--engine", "ditto", "--json")
+    assert held.returncode == 0
+    assert json.loads(held.stdout)["verdict"] == "held"
+
+
+def test_run_prints_its_seed_where_none_was_given(powercut: Powercut) -> None:
+    first = powercut("run", "--engine", "ditto", "--traces", 1, "--ops", 5)
+    assert first.returncode == 0
+    seed = int(first.stdout.split("seed ")[1].split(",")[0])
+    assert f"seed {seed}" in powercut("run", "--engine", "ditto", "--traces", 1, "--seed", seed).stdout
+
+
+def test_run_takes_the_geometry_that_it_is_given(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
+    shape = ("--block-size", 1024, "--block-count", 40, "--prog-size", 64, "--read-size", 32)
+    ask = ("--traces", 1, "--ops", 10, "--save", "kept", "--no-shrink", "--erase-value", "none")
+    powercut("run", "--engine", liar("LAZY"), *shape, *ask)
+    (path,) = (tmp_path / "kept").iterdir()
+    geometry = load(path).geometry
+    assert (geometry.block_size, geometry.block_count) == (1024, 40)
+    assert (geometry.prog_size, geometry.read_size, geometry.erase_value) == (64, 32, None)
+
+
+def test_run_seconds_ends_in_time(powercut: Powercut) -> None:
+    start = time.monotonic()
+    done = powercut("run", "--engine", "ditto", "--seconds", 1, "--ops", 10, "--json")
+    assert done.returncode == 0
+    assert report(done)["traces"] > 0
+    assert time.monotonic() - start < 20
+
+
+def test_run_tree_writes_a_directorys_files_and_says_what_it_left_out(
+    powercut: Powercut, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    for index in range(12):
+        (tree / "a" / "b" / f"file{index}").write_bytes(bytes([index]) * index * 300)
+    (tree / "link").symlink_to("a")
+    done = powercut("run", "--engine", "ditto", "--tree", tree, "--seed", 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "12 files" in done.stderr
+    assert "1 neither files nor directories" in done.stderr
+    assert report(done)["traces"] == 1
+    assert report(done)["operations"] > 12
+
+
+def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "powercut", "run", "--engine", "ditto", "--seconds", "60", "--json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    time.sleep(3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    found = json.loads(out)
+    assert found["interrupted"] is True
+    assert found["traces"] > 0
+    assert "Traceback" not in err
+
+
+def test_run_saves_the_traces_found_before_an_interruption(liar: Liar, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "powercut", "run", "--engine", liar(HANGS), "--seconds", "60", "--json"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    time.sleep(2)
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.3)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert json.loads(out)["interrupted"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--engine", "zork"), "zork"),
+        (("--engine", "./none.so"), "none.so"),
+        (("--engine", "./text.so"), "text.so"),
+        (("--engine", "ditto", "--block-size", "100", "--prog-size", "16"), "does not divide"),
+        (("--engine", "ditto", "--block-size", "4096", "--block-count", "2147483647"), "at most"),
+        (("--engine", "ditto", "--block-count", "1"), "does not take this device"),
+        (("--engine", "ditto", "--erase-value", "300"), "300"),
+        (("--engine", "ditto", "--erase-value", "white"), "white"),
+        (("--engine", "ditto", "--traces", "0"), "traces"),
+        (("--engine", "ditto", "--tree", "nowhere"), "nowhere"),
+        (("--engine", "ditto", "--tree", "text.so"), "text.so"),
+        (("--engine", "ditto", "--image", "nowhere"), "nowhere"),
+        (("--engine", "ditto", "--image", "text.so"), "text.so"),
+        (("--engine", "ditto", "--tree", ".", "--image", "text.so"), "--tree"),
+        (("--engine", "ditto", "--image", "text.so", "--block-size", "512"), "--block-size"),
+        (("--colour",), "--colour"),
+    ],
+)
+def test_run_refuses_in_one_sentence_with_exit_code_2(
+    powercut: Powercut, tmp_path: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    (tmp_path / "text.so").write_text("no library\n")
+    assert named in refused(powercut("run", *arguments))
+    assert [path.name for path in tmp_path.iterdir()] == ["text.so"]
+
+
+@pytest.mark.parametrize(("lie", "named"), [(6, "UNSUPPORTED"), (7, "ABI")])
+def test_run_refuses_an_engine_that_cannot_be_used(
+    powercut: Powercut, liar: Liar, lie: int, named: str
+) -> None:
+    assert named in refused(powercut("run", "--engine", liar(lie), "--traces", 1))
+
+
+def test_run_refuses_a_directory_that_holds_nothing(powercut: Powercut, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused(powercut("run", "--engine", "ditto", "--tree", "empty"))
+
+
+def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = powercut("run", "--engine", liar("LAZY"), "--traces", 1, "--ops", 5, "--save", "file/below")
+    assert "file/below" in refused(done)
+
+
+def test_replay_refuses_what_is_no_trace(powercut: Powercut, tmp_path: Path) -> None:
+    (tmp_path / "cut.trace.json").write_text('{"format": "powercut-trace", "version": 1,')
+    assert "cut.trace.json" in refused(powercut("replay", "cut.trace.json"))
+    assert "missing.trace.json" in refused(powercut("replay", "missing.trace.json"))
+
+
+def test_bench_crash_measures_both_block_sizes(powercut: Powercut) -> None:
+    done = powercut("bench", "crash", "--engine", "ditto", "--seconds", 0.05, "--json")
+    assert done.returncode == 0, done.stderr
+    figures = report(done)["crash"]
+    assert {one["block_size"] for one in figures} == {512, 4096}
+    assert all(one["states_per_second"] > 0 and one["states"] > 100 for one in figures)
