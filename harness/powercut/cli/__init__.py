@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
 import os
 import sys
@@ -43,6 +41,10 @@ Exit codes:
 """
 
 
+class _ReaderGoneError(click.ClickException):
+    """Standard output is a pipe that nobody reads any more."""
+
+
 class _Commands(click.Group):
     """The commands of COMMANDS: in its module each is the click command of that name."""
 
@@ -55,8 +57,21 @@ class _Commands(click.Group):
         members = vars(importlib.import_module(COMMANDS[cmd_name])).values()
         return next(item for item in members if isinstance(item, click.Command) and item.name == cmd_name)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            result: object = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # before click makes an exit code of its own of it
+            raise _ReaderGoneError("") from None
+        return result
 
-@click.command(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(
+    cls=_Commands,
+    no_args_is_help=False,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="powercut", message="%(prog)s %(version)s")
 def cli() -> None:
     """Cut the power at every block write of a storage engine, recover, and judge what is found.
@@ -70,8 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command (default: the process's arguments) and returns the exit code."""
     try:
         result = cli.main(args=arguments, prog_name="powercut", standalone_mode=False)
-        sys.stdout.flush()
         return result if isinstance(result, int) else HELD
+    except _ReaderGoneError:
+        return _reader_gone()
     except click.UsageError as error:
         return _say(_usage(error))
     except click.ClickException as error:
@@ -81,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except OSError as error:
-        return _os_error(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return _say(f"The system refuses {error.filename or 'this'}: {reason}; check the path.")
     except MemoryError:
         return _say("There is not enough memory for this.")
 
@@ -92,16 +109,10 @@ def _usage(error: click.UsageError) -> str:
     return f"{error.format_message().rstrip('.')}; see `{path} --help`."
 
 
-def _os_error(error: OSError) -> int:
-    """An error of the operating system that no command expected, the reader's going away among them."""
-    if error.errno == errno.EPIPE:
-        with contextlib.suppress(OSError):  # so that the interpreter does not try again at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_GONE
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return _say(
-        f"The system refuses {error.filename or 'this'}: {reason}; check the path and its permissions."
-    )
+def _reader_gone() -> int:
+    """Lets what is still buffered go nowhere, so that the interpreter does not try again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return READER_GONE
 
 
 def _say(sentence: str, code: int = USAGE) -> int:

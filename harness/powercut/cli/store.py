@@ -50,20 +50,15 @@ PATH = click.Path(path_type=Path, dir_okay=True)
 SIZE = click.IntRange(min=1, max=2**31 - 1)
 
 _IMAGE = click.argument("image", type=PATH)
+_BLOCK_SIZE = click.option("--block-size", type=SIZE, metavar="BYTES", help="Instead of what the image says.")
+_BLOCK_COUNT = click.option("--block-count", type=SIZE, metavar="N", help="Instead of what the image says.")
 _PROG = click.option("--prog-size", type=SIZE, metavar="BYTES", help="Unit of writing; 16 if left out.")
+_READ = click.option("--read-size", type=SIZE, metavar="BYTES", help="Unit of reading; as the prog size.")
 
 
 def _geometry_options(command: F) -> F:
     """The options that say what an existing image's geometry is."""
-    options = (
-        click.option("--block-size", type=SIZE, metavar="BYTES", help="Instead of what the image says."),
-        click.option("--block-count", type=SIZE, metavar="N", help="Instead of what the image says."),
-        _PROG,
-        click.option("--read-size", type=SIZE, metavar="BYTES", help="Unit of reading; as the prog size."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return _BLOCK_SIZE(_BLOCK_COUNT(_PROG(_READ(command))))
 
 
 @click.command("format")
@@ -116,9 +111,10 @@ def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape:
     if as_json:
         click.echo(json.dumps([_fields(entry) for entry in entries], indent=1, ensure_ascii=False))
         return
-    width = max((len(str(entry.size)) for entry in entries), default=1)
-    for entry in entries:
-        click.echo(_line(entry, width))
+    rows = [_row(entry) for entry in entries]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for size, time, name in rows:
+        click.echo(f"{size:>{widths[0]}}  {time:<{widths[1]}}  {name}")
 
 
 @click.command("get")
@@ -190,12 +186,14 @@ def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: i
 
 @click.command("parse")
 @_IMAGE
-@_geometry_options
+@_BLOCK_SIZE
+@_BLOCK_COUNT
+@_PROG
 def parse_command(image: Path, **shape: int | None) -> None:
     """Tell the blocks, commits and tags of IMAGE in words.
 
-    This has a reader of its own, apart from skink, that goes as far as a damaged image lets it and says what is
-    wrong there.
+    This has a reader of its own, apart from skink, which goes as far as a damaged image lets it and says what
+    is wrong there.
     """
     from powercut_models.image import ImageError, describe  # noqa: PLC0415 (only this command needs it)
 
@@ -220,10 +218,11 @@ def _read_input(file: Path | None) -> bytes:
         raise PowercutError(f"Cannot read {file}: {reason}; name a file that can be read.") from error
 
 
-def _line(entry: Entry, width: int) -> str:
-    size = str(entry.size) if entry.kind == "value" else "-"
-    name = key_text(entry.key) + ("" if entry.kind == "value" else "/")
-    return f"{size:>{width}}  {moments.words(entry.time):<20}  {name}"
+def _row(entry: Entry) -> tuple[str, str, str]:
+    """(bytes, time, key) as a person reads them."""
+    if entry.kind == "value":
+        return str(entry.size), moments.words(entry.time), key_text(entry.key)
+    return "-", "-", key_text(entry.key) + "/"
 
 
 def _fields(entry: Entry) -> dict[str, object]:

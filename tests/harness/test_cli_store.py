@@ -1,0 +1,586 @@
+# SPDX-License-Identifier: ISC
+"""The everyday commands: what they do, what they answer, and that on bad input all stays as it was."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from powercut import moments
+from powercut.cli import COMMANDS, cli, main
+from powercut.errors import PowercutError
+
+STORE_COMMANDS = [name for name, module in COMMANDS.items() if module.endswith(".store")]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def powercut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Command:
+    """Runs one command in an empty folder and gives its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str, *more: str | Path, stdin: bytes = b"") -> Outcome:
+        class Stdin:
+            buffer = io.BytesIO(stdin)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", Stdin())
+            code = main([*shlex.split(line), *map(str, more)])
+        captured = capfdbinary.readouterr()
+        return Outcome(code, captured.out, captured.err.decode())
+
+    return run
+
+
+@pytest.fixture
+def image(powercut: Command, tmp_path: Path) -> Path:
+    """A small image with a value `a/b` of the three bytes `one`."""
+    assert powercut("format disk.img --block-size 512 --block-count 64").code == 0
+    assert powercut("put disk.img a/b --time 20000:7", stdin=b"one").code == 0
+    return tmp_path / "disk.img"
+
+
+def assert_refused(outcome: Outcome, *words: str, code: int = 2) -> None:
+    """One sentence on stderr that has these words in it, nothing on stdout, and the exit code."""
+    assert outcome.code == code, outcome
+    assert outcome.out == b""
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("powercut: ")
+    assert lines[0].endswith(".")
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.fixture
+def untouched(image: Path) -> Iterator[None]:
+    """At the end of the test the image has the bytes that it had before, and no file lies beside it."""
+    before = image.read_bytes()
+    yield
+    assert image.read_bytes() == before
+    assert [path.name for path in image.parent.iterdir() if path.name.startswith(".")] == []
+
+
+# --- what the commands do -------------------------------------------------------------------------------
+
+
+def test_put_then_get_gives_the_same_bytes_for_every_kind_of_value(powercut: Command) -> None:
+    powercut("format disk.img --block-size 512 --block-count 256")
+    values = {f"v{size}": os.urandom(size) for size in (0, 1, 63, 64, 128, 511, 512, 513, 1024, 9000)}
+    for key, value in values.items():
+        assert powercut(f"put disk.img {key}", stdin=value) == Outcome(0, b"", "")
+    for key, value in values.items():
+        assert powercut(f"get disk.img {key}") == Outcome(0, value, "")
+
+
+def test_put_reads_a_file_and_get_writes_one(powercut: Command, tmp_path: Path, image: Path) -> None:
+    (tmp_path / "in").write_bytes(b"\0\xff\n")
+    (tmp_path / "out").write_bytes(b"something longer that is replaced")
+    assert powercut("put disk.img k in").code == 0
+    assert powercut("get disk.img k --output out") == Outcome(0, b"", "")
+    assert (tmp_path / "out").read_bytes() == b"\0\xff\n"
+    assert powercut("put disk.img k -", stdin=b"in").code == 0
+    assert powercut("get disk.img k").out == b"in"
+
+
+def test_put_replaces_a_value(powercut: Command, image: Path) -> None:
+    powercut("put disk.img a/b", stdin=b"two")
+    assert powercut("get disk.img a/b").out == b"two"
+
+
+def test_ls_json_tells_key_kind_size_digest_and_time(powercut: Command, image: Path) -> None:
+    powercut("put disk.img c", "--time=2026-11-23T01:02:03.000000000004Z", stdin=b"four")
+    listed = json.loads(powercut("ls -R --json disk.img").text)
+    assert listed == [
+        {"key": "a", "kind": "dictionary", "size": None, "sha256": None, "time": None},
+        {
+            "key": "a/b",
+            "kind": "value",
+            "size": 3,
+            "sha256": hashlib.sha256(b"one").hexdigest(),
+            "time": {"days": 20000, "picoseconds": 7, "iso": "2024-10-04T00:00:00.000000000007Z"},
+        },
+        {
+            "key": "c",
+            "kind": "value",
+            "size": 4,
+            "sha256": hashlib.sha256(b"four").hexdigest(),
+            "time": {
+                "days": 20780,
+                "picoseconds": 3723 * 10**12 + 4,
+                "iso": "2026-11-23T01:02:03.000000000004Z",
+            },
+        },
+    ]
+
+
+def test_ls_shows_the_direct_entries_of_a_dictionary_with_their_whole_keys(
+    powercut: Command, image: Path
+) -> None:
+    powercut("put disk.img a/d/e", stdin=b"")
+    powercut("put disk.img ab", stdin=b"")
+    names = [line.split()[-1] for line in powercut("ls disk.img /a/").text.splitlines()]
+    assert names == ["a/b", "a/d/"]
+    names = [line.split()[-1] for line in powercut("ls -R disk.img a").text.splitlines()]
+    assert names == ["a/b", "a/d/", "a/d/e"]
+
+
+def test_keys_of_any_bytes_are_typed_as_they_are_shown(powercut: Command, image: Path) -> None:
+    key = "%01%FF%25 caf\u00e9"
+    assert powercut("put disk.img", key, stdin=b"x").code == 0
+    shown = [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)]
+    assert shown == [key, "a"]
+    assert powercut("get disk.img", key).out == b"x"
+
+
+def test_rm_removes_a_value_and_with_recursive_a_whole_dictionary(powercut: Command, image: Path) -> None:
+    assert powercut("put disk.img a/c", stdin=b"").code == 0
+    assert powercut("rm disk.img a/b").code == 0
+    assert_refused(powercut("rm disk.img a"), "--recursive")
+    assert powercut("rm -r disk.img a") == Outcome(0, b"", "")
+    assert powercut("ls disk.img").out == b""
+
+
+def test_rm_removes_an_empty_dictionary(powercut: Command, image: Path) -> None:
+    powercut("rm disk.img a/b")
+    assert powercut("rm disk.img a").code == 0
+    assert powercut("ls disk.img").out == b""
+
+
+def test_put_stamps_the_wall_clock(powercut: Command, image: Path) -> None:
+    before = moments.now()
+    powercut("put disk.img k", stdin=b"")
+    after = moments.now()
+    (entry,) = [item for item in json.loads(powercut("ls --json disk.img").text) if item["key"] == "k"]
+    assert before <= (entry["time"]["days"], entry["time"]["picoseconds"]) <= after
+
+
+def test_the_same_commands_at_the_same_times_give_the_same_bytes(powercut: Command, tmp_path: Path) -> None:
+    for name in ("one.img", "two.img"):
+        powercut(f"format {name} --block-size 512 --block-count 64")
+        for number in range(20):
+            powercut(f"put {name} d{number % 3}/k{number} --time {number}:{number}", stdin=bytes(number * 50))
+    assert (tmp_path / "one.img").read_bytes() == (tmp_path / "two.img").read_bytes()
+
+
+def test_parse_names_superblock_commits_and_keys(powercut: Command, image: Path) -> None:
+    outcome = powercut("parse disk.img")
+    assert outcome.code == 0
+    for word in ("littlefs", "64 blocks of 512 bytes", "commit 1", "'b'"):
+        assert word in outcome.text
+
+
+def test_real_littlefs_reads_what_put_wrote(powercut: Command, image: Path) -> None:
+    from littlefs import LittleFS, UserContext
+
+    powercut("put disk.img big", stdin=bytes(range(256)) * 20)
+    context = UserContext(buffsize=1)
+    context.buffer = bytearray(image.read_bytes())
+    filesystem = LittleFS(context=context, block_size=512, block_count=64, mount=True)
+    with filesystem.open("/a/b", "rb") as file:
+        assert file.read() == b"one"
+    with filesystem.open("/big", "rb") as file:
+        assert file.read() == bytes(range(256)) * 20
+
+
+def test_ls_reads_every_image_that_littlefs_wrote(powercut: Command, corpus: Path) -> None:
+    images = sorted((corpus / "littlefs").glob("*.img"))
+    assert images
+    for path in images:
+        facts = json.loads(path.with_suffix(".json").read_text())
+        expected = dict(facts.get("entries_recovered", facts["entries"]))
+        expected.pop("/", None)  # the root itself, where it has attributes
+        outcome = powercut("ls -R --json", path)
+        assert outcome.code == 0, (path.name, outcome.err)
+        found = {"/" + entry["key"]: entry for entry in json.loads(outcome.text)}
+        assert set(found) == {key.replace("%", "%25") for key in expected}, path.name
+        for key, entry in expected.items():
+            for field in ("kind", "size", "sha256"):
+                assert found[key.replace("%", "%25")][field] == entry.get(field), (path.name, key)
+
+
+# --- what cannot be: one sentence, exit code 2, everything as it was -----------------------------------
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("get disk.img a", ["a", "dictionary"]),
+        ("get disk.img /", ["/", "dictionary"]),
+        ("put disk.img a", ["a", "dictionary"]),
+        ("put disk.img /", ["/", "dictionary"]),
+        ("put disk.img a/b/c", ["a/b/c", "value"]),
+        ("ls disk.img a/b", ["a/b", "value"]),
+        ("ls -R disk.img a/b", ["a/b", "value"]),
+        ("rm -r disk.img /", ["/"]),
+        ("put disk.img a/../x", ["a/../x", ".."]),
+        ("put disk.img x%00y", ["x%00y", "NUL"]),
+        ("put disk.img x%zz", ["x%zz", "%25"]),
+        (f"put disk.img {'n' * 1023}", ["n" * 1023, "longer"]),
+        ("put disk.img k nothing-here", ["nothing-here"]),
+        ("put disk.img k .", [".", "directory"]),
+        ("put disk.img k --time yesterday", ["yesterday", "DAYS:PICOSECONDS"]),
+        ("put disk.img k --time 1969-12-31", ["1969-12-31"]),
+        ("get disk.img a/b -o no/such/folder", ["no/such/folder"]),
+        ("get disk.img a/b -o disk.img", ["disk.img"]),
+        ("format disk.img --block-count 16", ["disk.img", "--force"]),
+        ("ls disk.img --block-size 300", ["disk.img", "300"]),
+        ("ls disk.img --block-size 512 --block-count 63", ["64", "63"]),
+        ("ls disk.img --block-size 512 --block-count 65", ["disk.img", "truncated"]),
+        ("ls disk.img --prog-size 24", ["disk.img", "prog 24"]),
+        ("put disk.img k --prog-size 1024", ["disk.img", "prog 1024"]),
+        ("ls disk.img --block-size 0", ["--block-size"]),
+        ("ls disk.img --block-size huge", ["--block-size", "huge"]),
+        ("ls disk.img --no-such-option", ["--no-such-option"]),
+        ("ls", ["IMAGE"]),
+        ("frobnicate disk.img", ["frobnicate"]),
+        ("ls no.img", ["no.img", "No such file"]),
+        ("put no.img k", ["no.img", "No such file"]),
+        ("parse no.img", ["no.img", "No such file"]),
+        ("ls .", [".", "directory"]),
+        ("ls /dev/null", ["/dev/null"]),
+        ("format . --block-count 16 --force", [".", "directory"]),
+        ("format new.img --block-count 1", ["new.img", "2"]),
+        ("format new.img --block-count 16 --block-size 64", ["new.img", "128"]),
+        ("format new.img --block-count 16 --block-size 512 --prog-size 100", ["new.img", "prog 100"]),
+        ("format new.img --block-count 16 --block-size 512 --name-max 1000", ["new.img", "208"]),
+        ("format no/new.img --block-count 16", ["no/new.img", "No such file"]),
+        ("format new.img", ["--block-count"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_the_image_alone(
+    powercut: Command, tmp_path: Path, line: str, words: list[str]
+) -> None:
+    assert_refused(powercut(line, stdin=b"new"), *words)
+    assert not (tmp_path / "new.img").exists()
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    "line", ["get disk.img x", "get disk.img a/x", "ls disk.img x", "ls -R disk.img x", "rm disk.img x"]
+)
+def test_a_missing_key_is_exit_code_1(powercut: Command, line: str) -> None:
+    assert_refused(powercut(line), "disk.img", code=1)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_rm_force_takes_a_missing_key_for_done(powercut: Command) -> None:
+    assert powercut("rm -f disk.img x") == Outcome(0, b"", "")
+
+
+@pytest.mark.parametrize("command", ["ls", "get", "put", "rm", "parse"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty", b""),
+        ("text", b"this is no image at all, but a text of some length\n" * 50),
+        ("zeros", bytes(4096)),
+        ("erased", b"\xff" * 4096),
+    ],
+)
+def test_a_foreign_file_is_refused_and_left_alone(
+    powercut: Command, tmp_path: Path, command: str, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    key = [] if command in {"ls", "parse"} else ["key"]
+    assert_refused(powercut(command, path, *key), name)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", ["ls", "get", "put", "rm"])
+@pytest.mark.parametrize("length", [1, 100, 512, 1000, 1024, 512 * 63, 512 * 64 - 1])
+def test_a_truncated_image_is_refused_and_left_alone(
+    powercut: Command, image: Path, command: str, length: int
+) -> None:
+    os.truncate(image, length)
+    before = image.read_bytes()
+    key = [] if command == "ls" else ["a/b"]
+    assert_refused(powercut(command, image, *key, stdin=b"new"), "disk.img")
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["put", "rm", "format", "ls"])
+@pytest.mark.usefixtures("untouched")
+def test_an_image_in_use_is_refused(powercut: Command, image: Path, command: str) -> None:
+    arguments = {"format": ["--block-count", "16", "--force"], "ls": []}.get(command, ["k"])
+    with image.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert_refused(powercut(command, image, *arguments, stdin=b"new"), "disk.img", "in use")
+
+
+@pytest.mark.usefixtures("untouched")
+def test_two_readers_share_an_image_and_keep_a_writer_out(powercut: Command, image: Path) -> None:
+    with image.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert powercut("get disk.img a/b").out == b"one"
+        assert_refused(powercut("put disk.img a/b", stdin=b"new"), "in use")
+
+
+@pytest.mark.parametrize("command", ["put", "ls", "format"])
+@pytest.mark.usefixtures("untouched")
+def test_no_permission_is_one_sentence(powercut: Command, image: Path, command: str) -> None:
+    image.chmod(0o000)
+    image.parent.chmod(0o500)
+    arguments = {"format": ["--block-count", "16", "--force"], "ls": []}.get(command, ["k"])
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)  # the superuser may read and write everything
+        outcome = powercut(command, image, *arguments, stdin=b"new")
+    finally:
+        os.seteuid(user)
+        image.parent.chmod(0o700)
+        image.chmod(0o644)
+    assert_refused(outcome, "disk.img", "Permission denied")
+
+
+def in_a_process(
+    folder: Path, line: str, stdin: bytes = b"", limit: int | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """`python -m powercut` in a folder, files there limited to `limit` bytes."""
+
+    def before() -> None:
+        if limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.run(
+        [sys.executable, "-m", "powercut", *shlex.split(line)],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        preexec_fn=before,
+    )
+
+
+def outcome_of(process: subprocess.CompletedProcess[bytes]) -> Outcome:
+    return Outcome(process.returncode, process.stdout, process.stderr.decode())
+
+
+def test_format_without_room_leaves_no_file(tmp_path: Path) -> None:
+    process = in_a_process(tmp_path, "format disk.img --block-count 64", limit=100_000)
+    assert_refused(outcome_of(process), "disk.img")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_get_without_room_leaves_the_old_output(powercut: Command, image: Path) -> None:
+    powercut("put disk.img big", stdin=bytes(9000))
+    (image.parent / "out").write_bytes(b"old")
+    process = in_a_process(image.parent, "get disk.img big -o out", limit=5000)
+    assert_refused(outcome_of(process), "out")
+    assert sorted(path.name for path in image.parent.iterdir()) == ["disk.img", "out"]
+    assert (image.parent / "out").read_bytes() == b"old"
+
+
+# A file system of 64 KiB in a namespace of its own, with an image of 2 MiB in it that is nearly all hole.
+FULL_DISK = """
+mkdir full && mount -t tmpfs -o size=64k none full || exit 99
+head -c 1024 big.img >full/sparse.img && truncate -s 2M full/sparse.img && cp full/sparse.img before.img
+"$0" -m powercut put full/sparse.img k <value
+code=$?
+cmp full/sparse.img before.img && exit $code
+"""
+
+
+def test_a_full_disk_under_an_image_with_holes_is_told_before_the_first_write(
+    powercut: Command, image: Path
+) -> None:
+    powercut("format big.img --block-size 512 --block-count 4096")
+    (image.parent / "value").write_bytes(bytes(9000))
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", FULL_DISK, sys.executable]
+    if shutil.which("unshare") is None:
+        pytest.skip("NOT RUN: there is no unshare(1) to make a full disk with")
+    process = subprocess.run(command, cwd=image.parent, capture_output=True, check=False, timeout=60)
+    if process.returncode in {1, 99} and b"powercut" not in process.stderr:
+        pytest.skip(f"NOT RUN: a full disk cannot be made here: {process.stderr.decode().strip()}")
+    assert_refused(outcome_of(process), "full/sparse.img", "No space left")
+
+
+def test_a_full_image_says_so_and_keeps_what_it_has(powercut: Command, tmp_path: Path) -> None:
+    powercut("format disk.img --block-size 512 --block-count 8")
+    powercut("put disk.img k", stdin=b"kept")
+    assert_refused(powercut("put disk.img big", stdin=bytes(8000)), "disk.img", "no room")
+    assert [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)] == ["k"]
+    assert powercut("get disk.img k").out == b"kept"
+
+
+def test_ctrl_c_while_put_waits_for_input_is_exit_code_130(powercut: Command, image: Path) -> None:
+    before = image.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "powercut", "put", "disk.img", "k"],
+        cwd=image.parent,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert image.read_bytes() == before
+
+
+def test_a_reader_that_goes_away_is_exit_code_141_without_a_word(powercut: Command, image: Path) -> None:
+    powercut("put disk.img big", stdin=bytes(12000))
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "powercut", "get", "disk.img", "big"],
+        cwd=image.parent,
+        stdout=write,
+        stderr=subprocess.PIPE,
+    )
+    os.close(write)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (141, b"")
+
+
+def test_a_put_that_is_killed_leaves_all_of_it_or_nothing(powercut: Command, image: Path) -> None:
+    old, new = b"one", bytes(range(256)) * 40
+    found = set()
+    for delay in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "powercut", "put", "disk.img", "a/b"],
+            cwd=image.parent,
+            stdin=subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        process.stdin.write(new)
+        process.stdin.close()
+        time.sleep(0.1 + delay * 0.02)
+        process.kill()
+        process.wait()
+        value = powercut("get disk.img a/b")
+        assert value.code == 0
+        assert value.out in {old, new}
+        found.add(value.out)
+    assert found
+
+
+# --- times ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01", (0, 0)),
+        ("2026-11-23T01:02:03Z", (20780, 3723 * 10**12)),
+        ("2026-11-23 01:02", (20780, 3720 * 10**12)),
+        ("2026-11-23T01:02:03.000000000001", (20780, 3723 * 10**12 + 1)),
+        ("4294967295:86399999999999999", (2**32 - 1, moments.DAY_PS - 1)),
+    ],
+)
+def test_times_are_read_as_they_are_written(text: str, expected: moments.Time) -> None:
+    assert moments.parse(text) == expected
+    assert moments.parse(moments.words(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "1969-12-31", "2026-13-01", "4294967296:0", "0:86400000000000000", "-1:0"]
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(PowercutError, match="is no time"):
+        moments.parse(text)
+
+
+# --- the pages ------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield name, command
+
+
+def sections(root: Path) -> dict[str, str]:
+    """Of every page in docs/: the text below each heading that begins with `powercut NAME`, by that name."""
+    found: dict[str, str] = {}
+    for page in sorted((root / "docs").glob("*.md")):
+        for part in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE)[1:]:
+            match = re.match(r"`?powercut (\w+)", part)
+            if match:
+                found[match[1]] = found.get(match[1], "") + part
+    return found
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_and_option_is_in_the_docs_and_none_that_is_not_there(root: Path, name: str) -> None:
+    command = dict(commands())[name]
+    section = sections(root).get(name)
+    assert section is not None, f"no page in docs/ has a heading `powercut {name}`"
+    options = {text for param in command.params if isinstance(param, click.Option) for text in param.opts}
+    named = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", section)) - {"--help", "-h"}
+    assert options - {"--help", "-h"} <= named
+    assert named <= options | {"-"}
+
+
+@pytest.mark.parametrize("name", STORE_COMMANDS)
+def test_help_ends_with_success_and_names_every_option(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_help_documents_the_exit_codes() -> None:
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for code in ("0 ", "1 ", "2 ", "130"):
+        assert re.search(rf"^ +{code}", result.output, flags=re.MULTILINE)
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name} ", result.output, flags=re.MULTILINE)
+
+
+def test_the_session_in_the_docs_runs_as_shown(root: Path, tmp_path: Path) -> None:
+    (session,) = re.findall(r"^```console\n(.*?)^```", (root / "docs/commands.md").read_text(), re.M | re.S)
+    shown = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    assert len(shown) > 5
+    powercut = f"{shlex.quote(sys.executable)} -m powercut"
+    for step in shown:
+        line, _, expected = step.partition("\n")
+        process = subprocess.run(
+            ["sh", "-c", line.replace("powercut ", powercut + " ", 1)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert process.stdout == expected, line
