@@ -4,7 +4,6 @@ set -u
 build=$1
 failed=0
 c_files=$(find csrc tests/c -name '*.[ch]' | sort)
-c_sources=$(find csrc tests/c -name '*.c' | sort)
 python_folders="harness models tests tools"
 
 check() { # check NAME COMMAND...: runs it, says its name where it fails
@@ -13,14 +12,9 @@ check() { # check NAME COMMAND...: runs it, says its name where it fails
     "$@" || { echo "lint: $name failed" >&2; failed=1; }
 }
 
-tidy() { # a compilation database without LTO and whatever else clang does not know
-    printf '%s\n' "$c_sources" | xargs -P 2 -n 4 clang-tidy --quiet -p "$build/tidy" 2>/dev/null
-}
-
-python tools/compile_commands.py "$build" "$build/tidy" || exit 1
 # shellcheck disable=SC2086
 check clang-format clang-format --dry-run -Werror $c_files
-check clang-tidy tidy
+check clang-tidy python tools/tidy.py "$build"
 # shellcheck disable=SC2086
 check ruff ruff check -q $python_folders
 # shellcheck disable=SC2086
