@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-TESTS ?= tests
+TESTS ?= tests traces
 VENV := .venv
 BUILD := build
 ASAN := build-asan
@@ -51,7 +51,8 @@ run: build
 	@$(BIN)/python -m powercut.demo
 
 test: build
-	@$(BIN)/meson test -C $(BUILD) --no-rebuild --quiet >/dev/null 2>&1 || $(BIN)/meson test -C $(BUILD) --print-errorlogs
+	@$(BIN)/meson test -C $(BUILD) --print-errorlogs >$(BUILD)/test.log 2>&1 && grep -E '^Ok:|^No tests' $(BUILD)/test.log \
+	  || { cat $(BUILD)/test.log >&2; exit 1; }
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
 
 lint: build

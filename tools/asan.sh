@@ -28,4 +28,4 @@ library=$(${CC:-cc} -print-file-name=libasan.so)
 # Python itself leaks by design; what C leaks the C tests have told already.
 export ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1
 MESONPY_EDITABLE_SKIP=$plain PYTHONPATH=$site LD_PRELOAD=$library \
-    python -m pytest -q -p no:cacheprovider -n "$jobs" -m "not slow" tests
+    python -m pytest -q -p no:cacheprovider -n "$jobs" -m "not slow" tests traces
