@@ -37,7 +37,7 @@ GEOMETRIES = (
 #: How often each kind is drawn, and the capability that it needs.
 _WEIGHTS: tuple[tuple[str, int, str], ...] = (
     ("set", 46, ""),
-    ("remove", 14, ""),
+    ("remove", 12, ""),
     ("get", 6, ""),
     ("get_partial", 4, ""),
     ("exists", 4, ""),
@@ -86,9 +86,10 @@ def _joined(keys: Keys, held: Held, draw: random.Random) -> Keys:
     )
 
 
-def _kinds(profile: Profile, remove: int = 14) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _kinds(profile: Profile, **weights: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The kinds that the engine can do, and how often each is drawn; ``weights`` go before the table's."""
     able = [(kind, weight) for kind, weight, need in _WEIGHTS if not need or need in profile.capabilities]
-    return tuple(kind for kind, _ in able), tuple(remove if kind == "remove" else w for kind, w in able)
+    return tuple(kind for kind, _ in able), tuple(weights.get(kind, weight) for kind, weight in able)
 
 
 def _few(profile: Profile, draw: random.Random, count: int) -> _Style:
@@ -100,21 +101,21 @@ def _few(profile: Profile, draw: random.Random, count: int) -> _Style:
 
 def _tree(profile: Profile, draw: random.Random, count: int) -> _Style:
     """All keys, deep and shallow, with more removals of dictionaries."""
-    return _Style(tree_keys(profile), boundary_sizes(profile), *_kinds(profile, 20))
+    return _Style(tree_keys(profile), boundary_sizes(profile), *_kinds(profile, remove=20))
 
 
 def _wide(profile: Profile, draw: random.Random, count: int) -> _Style:
     """Many small values in one dictionary."""
     keys = wide_keys(profile, 8 + count // 2, draw.choice((4, 12, 24, profile.name_max // 2)))
     small = tuple(size for size in boundary_sizes(profile) if size <= profile.geometry.block_size // 8)
-    return _Style(keys, small, *_kinds(profile, 6))
+    return _Style(keys, small, *_kinds(profile, set=160, remove=6))
 
 
 def _log(profile: Profile, draw: random.Random, count: int) -> _Style:
     """Two keys, overwritten again and again: the log of a pair fills and is compacted."""
     keys = tree_keys(profile)
     small = tuple(size for size in boundary_sizes(profile) if size <= profile.geometry.block_size // 4)
-    return _Style(Keys(keys.values[-2:], keys.dictionaries[:1]), small, *_kinds(profile, 5))
+    return _Style(Keys(keys.values[-2:], keys.dictionaries[:1]), small, *_kinds(profile, set=120, remove=5))
 
 
 def _big(profile: Profile, draw: random.Random, count: int) -> _Style:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from powercut.geometry import Geometry
 from powercut.ops import Op, segments
-from powercut.predict import entry_blocks
 
 #: Keys that no store may take.
 BAD_KEYS = (b"", b"/", b".", b"..", b"a/../b", b"d/.", b"a\0b")
@@ -102,38 +101,52 @@ def wide_keys(profile: Profile, count: int, length: int) -> Keys:
 
 @dataclass(slots=True)
 class Budget:
-    """Follows what may be live, and says what would be too much for the device."""
+    """Follows what may be live, and says what could fill the device.
+
+    It counts what an engine of the littlefs format may need with every pair half full. An engine that needs
+    more meets a full device now and then, which is no harm.
+    """
 
     profile: Profile
-    live: dict[bytes, int] = field(default_factory=dict)
-    blocks: int = 8
+    live: dict[bytes, float] = field(default_factory=dict)
+    blocks: float = 4.0
 
     def hold(self, key: bytes, size: int) -> None:
         """Counts what is there from the start, ``size`` in bytes."""
-        self.live[key] = entry_blocks(self.profile.geometry, len(key), size)
-        self.blocks += self.live[key]
+        self._take(key, self._cost(key, size))
 
     def add(self, op: Op) -> bool:
         """Takes the operation into account; False: it could fill the device, and is not taken."""
-        if op.kind in ("remove", "rename"):
-            self._forget(op)
+        if op.kind == "remove":
+            self._forget(op.key)
         size = op.length if op.kind == "allocate" else 0 if op.value is None else op.value.length + op.off
         if op.kind not in ("set", "set_partial", "allocate", "rename"):
             return True
         key = op.target if op.kind == "rename" else op.key
-        cost = entry_blocks(self.profile.geometry, len(key), size) * max(len(segments(key)), 1)
-        spare = self.blocks - self.live.get(key, 0) + cost
-        if not self.profile.full and spare * 4 > self.profile.geometry.block_count * 3:
+        cost = self._cost(key, size)
+        room = self.profile.geometry.block_count * (1.0 if self.profile.full else 0.6)
+        if self.blocks - self.live.get(key, 0.0) + 2 * cost > room:
             return False
-        self.blocks, self.live[key] = spare, cost
+        self._take(key, cost)
         return True
 
-    def _forget(self, op: Op) -> None:
-        if op.kind == "rename":
-            return
-        below = op.key + b"/"
-        for key in [key for key in self.live if key == op.key or key.startswith(below)]:
-            self.blocks -= self.live.pop(key)
+    def _take(self, key: bytes, cost: float) -> None:
+        self.blocks += cost - self.live.get(key, 0.0)
+        self.live[key] = cost
+
+    def _cost(self, key: bytes, size: int) -> float:
+        """Blocks of the value, its part of a pair of half-full blocks, and pairs for new dictionaries."""
+        block = self.profile.geometry.block_size
+        inline = min(1022, block // 8)
+        ways = [b"/".join(segments(key)[:depth]) for depth in range(1, len(segments(key)))]
+        new = sum(2.0 for way in ways if not any(known.startswith(way + b"/") for known in self.live))
+        stored = len(key) + 48 + min(size, inline)
+        return new + 4.0 * stored / block + (0 if size <= inline else 1 + size // (block - 8))
+
+    def _forget(self, key: bytes) -> None:
+        below = key + b"/"
+        for gone in [known for known in self.live if known == key or known.startswith(below)]:
+            self.blocks -= self.live.pop(gone)
 
 
 def bounded(profile: Profile, operations: Iterable[Op], held: Held = ()) -> Iterator[Op]:

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: ISC
+"""Traces: equal ones are equal bytes, every one comes back, and what is no trace is told in one sentence."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from powercut import wire
+from powercut.errors import PowercutError
+from powercut.geometry import Geometry
+from powercut.ops import KINDS, Generated, Literal, Op
+from powercut.trace import (
+    EngineOptions,
+    EngineRef,
+    Expectation,
+    Trace,
+    dumps,
+    file_name,
+    load,
+    loads,
+    save,
+)
+
+NAMES = st.binary(max_size=12)
+VALUES = st.one_of(
+    st.builds(Literal, st.binary(max_size=400)),
+    st.builds(Literal, st.text(max_size=70).map(str.encode)),
+    st.builds(Generated, st.integers(0, 2**63 - 1), st.integers(0, wire.VALUE_MAX // 64)),
+)
+NUMBERS = st.integers(0, 2**63 - 1)
+PLAIN = sorted(set(KINDS) - {"set", "set_partial", "get_partial", "allocate", "rename"})
+OPERATIONS = st.one_of(
+    st.builds(Op, st.sampled_from(PLAIN), NAMES),
+    st.builds(Op, st.just("set"), NAMES, value=VALUES),
+    st.builds(Op, st.just("set_partial"), NAMES, off=NUMBERS, value=VALUES),
+    st.builds(Op, st.just("get_partial"), NAMES, off=NUMBERS, length=NUMBERS),
+    st.builds(Op, st.just("allocate"), NAMES, length=st.integers(0, 10**6)),
+    st.builds(Op, st.just("rename"), NAMES, target=NAMES),
+)  # fmt: skip
+EXPECTATIONS = st.one_of(
+    st.just(Expectation()),
+    st.builds(
+        Expectation,
+        st.just("violation"),
+        st.just("content"),
+        st.none() | st.integers(0, 99),
+        st.text(max_size=9),
+    ),
+)
+ENGINES = st.builds(
+    EngineRef, st.just("ditto"), st.text(max_size=9), st.builds(EngineOptions, st.integers(0, 1022))
+)
+TRACES = st.builds(
+    Trace,
+    st.builds(
+        Geometry,
+        st.just(16),
+        st.just(16),
+        st.sampled_from((128, 512)),
+        st.integers(1, 99),
+        st.none() | st.integers(0, 255),
+    ),
+    st.lists(OPERATIONS, max_size=5).map(tuple),
+    ENGINES,
+    state=st.none() | st.integers(0, 10**6),
+    expect=EXPECTATIONS,
+    note=st.text(max_size=9),
+)  # fmt: skip
+
+SMALL = Trace(
+    Geometry(16, 16, 512, 8, 0xFF),
+    (Op("set", b"a/b", value=Literal(b"hi")), Op("set", b"c", value=Generated(7, 4097)), Op("remove", b"a")),
+    EngineRef("ditto", "0.1.0"),
+)
+
+
+def fields(trace: Trace = SMALL) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(dumps(trace))
+    return found
+
+
+def refusal(text: str | bytes | dict[str, Any], folder: Path = Path()) -> str:
+    """The sentence that a text is refused with."""
+    data = (
+        json.dumps(text).encode()
+        if isinstance(text, dict)
+        else text.encode()
+        if isinstance(text, str)
+        else text
+    )
+    with pytest.raises(PowercutError) as caught:
+        loads(data, "one.trace.json", folder)
+    sentence = str(caught.value)
+    assert "one.trace.json" in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+@given(TRACES)
+def test_a_trace_comes_back_equal_from_its_text(trace: Trace) -> None:
+    text = dumps(trace)
+    assert loads(text.encode(), "x", Path()) == trace
+    assert dumps(loads(text.encode(), "x", Path())) == text
+
+
+@given(TRACES)
+def test_what_is_written_follows_the_schema(trace: Trace) -> None:
+    jsonschema.validate(json.loads(dumps(trace)), wire.schema())
+
+
+def test_the_published_schema_is_the_one_that_is_checked(root: Path) -> None:
+    assert json.loads((root / "traces" / "schema.json").read_text()) == wire.schema()
+    jsonschema.Draft202012Validator.check_schema(wire.schema())
+
+
+def test_the_schema_refuses_what_is_neither_value(root: Path) -> None:
+    for value in ({}, {"hex": "00", "seed": 1, "length": 1}, {"seed": 1}, 7, {"hex": "0"}):
+        wrong = fields()
+        wrong["operations"][0]["value"] = value
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, wire.schema())
+        refusal(wrong)
+
+
+def test_every_operation_and_field_is_in_the_reference(root: Path) -> None:
+    reference = (root / "traces" / "README.md").read_text()
+    for kind in KINDS:
+        assert f"`{kind}`" in reference
+    for name in fields():
+        assert f"`{name}`" in reference
+
+
+def test_small_values_read_as_text_and_large_ones_stay_small() -> None:
+    written = fields()["operations"]
+    assert written[0] == {"op": "set", "key": "a/b", "value": "hi"}
+    assert written[1] == {"op": "set", "key": "c", "value": {"seed": 7, "length": 4097}}
+    zeros = replace(SMALL, operations=(Op("set", b"z", value=Literal(bytes(100_000))),))
+    assert len(dumps(zeros)) < 1500
+
+
+def test_an_image_travels_inside_the_trace() -> None:
+    trace = replace(SMALL, image=bytes(range(256)) * 16)
+    assert loads(dumps(trace).encode(), "x", Path()) == trace
+
+
+def test_an_image_may_lie_beside_the_trace(tmp_path: Path) -> None:
+    image = bytes(8 * 512)
+    (tmp_path / "one.img").write_bytes(image)
+    written = fields()
+    written["image"] = {"sha256": hashlib.sha256(image).hexdigest(), "file": "one.img"}
+    assert loads(json.dumps(written).encode(), "x", tmp_path).image == image
+    (tmp_path / "one.img").write_bytes(bytes(8 * 512 - 1) + b"x")
+    assert "SHA-256" in refusal(written, tmp_path)
+    (tmp_path / "one.img").write_bytes(b"short")
+    assert "5 bytes" in refusal(written, tmp_path)
+    (tmp_path / "one.img").unlink()
+    assert "one.img" in refusal(written, tmp_path)
+
+
+def test_saving_is_byte_for_byte_the_same_and_leaves_nothing_else(tmp_path: Path) -> None:
+    save(SMALL, tmp_path / "deep" / "one.trace.json")
+    first = (tmp_path / "deep" / "one.trace.json").read_bytes()
+    save(SMALL, tmp_path / "deep" / "one.trace.json")
+    assert (tmp_path / "deep" / "one.trace.json").read_bytes() == first == dumps(SMALL).encode()
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["one.trace.json"]
+    assert load(tmp_path / "deep" / "one.trace.json") == SMALL
+
+
+def test_file_names_tell_engine_and_kind_and_differ_by_content() -> None:
+    broken = replace(SMALL, expect=Expectation("violation", "lost_write", 3))
+    assert file_name(broken).startswith("ditto-lost-write-")
+    assert file_name(broken) != file_name(replace(broken, state=3))
+
+
+def test_saving_where_it_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PowercutError, match=r"Cannot save the trace"):
+        save(SMALL, tmp_path / "file" / "one.trace.json")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 200, 500])
+def test_a_trace_that_is_cut_short_is_told(cut: int) -> None:
+    assert "damaged or cut short" in refusal(dumps(SMALL)[:cut])
+
+
+def outcome(text: bytes) -> str:
+    """ "read", or the sentence that the text is refused with; whatever else is raised comes through."""
+    try:
+        loads(text, "x", Path())
+    except PowercutError as error:
+        return str(error)
+    return "read"
+
+
+def test_every_cut_and_every_flipped_byte_is_read_or_refused_in_one_line() -> None:
+    text = dumps(SMALL).encode()
+    for at in range(len(text)):
+        assert "damaged or cut short" in outcome(text[:at]) or at >= len(text) - 1
+        assert "\n" not in outcome(text[:at] + bytes([text[at] ^ 0x15]) + text[at + 1 :])
+
+
+def test_a_newer_version_is_told_as_such() -> None:
+    assert "version 2" in refusal(fields() | {"version": 2, "surprise": True})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"format": "other"}, "format"),
+        ({"version": 0}, "version"),
+        ({"surprise": 1}, "surprise"),
+        ({"expect": {"verdict": "perhaps"}}, "verdict"),
+        ({"expect": {"verdict": "held", "kind": "mount"}}, "expect"),
+        ({"expect": {"verdict": "violation"}}, "expect"),
+        ({"fault": {"kind": "meteor", "state": 1}}, "fault"),
+        ({"fault": {"kind": "prefix", "state": -1}}, "state"),
+        ({"operations": [{"op": "explode", "key": "a"}]}, "explode"),
+        ({"operations": [{"op": "get"}]}, "key"),
+        ({"operations": [{"op": "get", "key": 7}]}, "operations[0].key"),
+        ({"operations": [{"op": "get", "key": "%G0"}]}, "hex digits"),
+        ({"operations": [{"op": "get", "key": "a", "value": "b"}]}, "value"),
+        ({"operations": [{"op": "set", "key": "a", "value": {"seed": 1, "length": 10**15}}]}, "length"),
+        ({"operations": [{"op": "allocate", "key": "a", "length": 10**15}]}, "length"),
+        ({"operations": [{"op": "set", "key": "a", "value": {"zlib": "!!"}}]}, "zlib"),
+        ({"operations": [{"op": "set", "key": "a", "value": {"seed": 1, "length": 2**28}}] * 5}, "together"),
+    ],
+)
+def test_what_cannot_be_is_named(change: dict[str, Any], named: str) -> None:
+    assert named in refusal(fields() | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"block_count": 2**31},
+        {"block_count": 2**31 - 1},
+        {"block_count": 0},
+        {"block_size": 500},
+        {"prog_size": 0},
+        {"erase_value": 256},
+        {"read_size": 1.5},
+    ],
+)
+def test_a_geometry_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    written = fields()
+    written["geometry"] |= change
+    assert "geometry" in refusal(written)
+
+
+def test_a_zlib_bomb_is_refused_without_unpacking_it() -> None:
+    bomb = base64.b64encode(zlib.compress(bytes(wire.VALUE_MAX + 4096), 9)).decode()
+    written = fields() | {"operations": [{"op": "set", "key": "a", "value": {"zlib": bomb}}]}
+    assert "longer than" in refusal(written)
+
+
+def test_nesting_without_end_is_refused() -> None:
+    assert refusal('{"a":' * 200_000)
+
+
+def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.trace.json", tmp_path):
+        with pytest.raises(PowercutError, match="Cannot read the trace"):
+            load(path)
