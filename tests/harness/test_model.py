@@ -267,10 +267,10 @@ def test_allocate_makes_zero_bytes_with_the_given_time(model: StoreModel) -> Non
 
 def test_remove_takes_a_dictionary_with_all_below_and_nothing_beside(model: StoreModel) -> None:
     model.apply("set", b"d-", data=b"beside")
-    model.apply("set", b"d.x", data=b"beside")
+    model.apply("set", b"d\x01", data=b"beside")
     model.apply("remove", b"d")
     assert keys(model.changes(2)[0]) == [b"d", b"d/one", b"d/sub", b"d/sub/deep", b"d/two"]
-    assert keys(model.rows()) == [b"d-", b"d.x", b"empty", b"untimed", b"v"]
+    assert keys(model.rows()) == [b"d\x01", b"d-", b"empty", b"untimed", b"v"]
 
 
 def test_a_dictionary_that_becomes_empty_stays(model: StoreModel) -> None:

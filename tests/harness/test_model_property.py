@@ -205,7 +205,7 @@ def digest_of(node: Leaf | Tree) -> bytes:
 
 
 SEGMENTS = st.sampled_from(
-    [b"a", b"a", b"b", b"b", b"c", b"a-", b"a.", b"\x01", b"\xff", b"'%_", b"", b"long!", b".", b"\0"]
+    [b"a", b"a", b"b", b"b", b"c", b"a-", b"a.", b"a\x01", b"\xff", b"'%_", b"", b"long!", b".", b"\0"]
 )
 KEYS = st.lists(SEGMENTS, max_size=4).map(b"/".join)
 WRITES = ("set", "set", "set_partial", "rename", "rename", "remove", "allocate")
