@@ -32,7 +32,7 @@ static off_t offset_of(const struct file *file, uint32_t block, uint32_t off) {
 
 /* What a failed system call on an open file means to the device. */
 static int code_of_errno(int error) {
-    return error == ENOSPC || error == EDQUOT ? BD_FULL : BD_IO;
+    return error == ENOSPC || error == EDQUOT || error == EFBIG ? BD_FULL : BD_IO;
 }
 
 static int file_read(void *self, uint32_t block, uint32_t off, void *ret_bytes, uint32_t size) {

@@ -31,17 +31,17 @@ static void measure(const struct pc_run *run, const struct pc_hash *states, cons
         return;
     }
     took = seconds_now() - begin;
-    (void)printf("%-28s %8.0f states/s  %8.2f us per checked state  (total %llu, checked %llu, identical %llu, "
-                 "no space %llu, violations %zu)\n",
-                 what, (double)report.total / took, 1e6 * took / (double)report.checked,
-                 (unsigned long long)report.total, (unsigned long long)report.checked,
-                 (unsigned long long)report.identical, (unsigned long long)report.no_space,
-                 report.violation_count);
+    (void)printf(
+        "%-28s %8.0f states/s  %8.2f us per checked state  (total %llu, checked %llu, identical %llu, "
+        "no space %llu, violations %zu)\n",
+        what, (double)report.total / took, 1e6 * took / (double)report.checked,
+        (unsigned long long)report.total, (unsigned long long)report.checked,
+        (unsigned long long)report.identical, (unsigned long long)report.no_space, report.violation_count);
     pc_explore_report_release(&report);
 }
 
-static int bench(const struct pc_engine *engine, const struct pc_run_options *options, const struct workload *w,
-                 uint32_t jobs) {
+static int bench(const struct pc_engine *engine, const struct pc_run_options *options,
+                 const struct workload *w, uint32_t jobs) {
     struct pc_hash *states = workload_states(engine, &options->geometry, w);
     struct pc_run *run;
     int code = states == NULL ? PC_NO_MEMORY : pc_run_record(engine, options, w->ops, w->count, &run);
@@ -52,7 +52,8 @@ static int bench(const struct pc_engine *engine, const struct pc_run_options *op
         return 1;
     }
     measure(run, states, "mount, read", (struct pc_explore_options){.jobs = jobs}, w->count);
-    measure(run, states, "and second mount", (struct pc_explore_options){.jobs = jobs, .probes = 1}, w->count);
+    measure(run, states, "and second mount", (struct pc_explore_options){.jobs = jobs, .probes = 1},
+            w->count);
     measure(run, states, "and write", (struct pc_explore_options){.jobs = jobs, .probes = 3}, w->count);
     measure(run, states, "and check", (struct pc_explore_options){.jobs = jobs, .probes = 7}, w->count);
     pc_run_free(run);

@@ -30,8 +30,9 @@ static inline uint64_t workload_draw(struct workload *w, uint64_t below) {
 }
 
 static inline const char *workload_key(struct workload *w) {
-    static const char *const keys[] = {"a",   "b",     "c",       "d/x",     "d/y",   "d/e/z", "d/e/zz", "f",
-                                       "g/h", "g/h/i", "g/h/i/j", "k l m n", "o/p/q", "d",     "g",      "o/p/r"};
+    static const char *const keys[] = {"a",      "b", "c",   "d/x",   "d/y",     "d/e/z",
+                                       "d/e/zz", "f", "g/h", "g/h/i", "g/h/i/j", "k l m n",
+                                       "o/p/q",  "d", "g",   "o/p/r"};
 
     return keys[workload_draw(w, sizeof(keys) / sizeof(keys[0]))];
 }
@@ -44,18 +45,17 @@ static inline void workload_add(struct workload *w, struct pc_op op) {
 static inline void workload_set(struct workload *w, const char *key, size_t size) {
     size_t off = (size_t)workload_draw(w, WORKLOAD_DATA - size);
 
-    workload_add(w, (struct pc_op){.kind = PC_OP_SET,
-                                   .key = key,
-                                   .key_len = strlen(key),
-                                   .data = w->data + off,
-                                   .data_len = size});
+    workload_add(
+        w,
+        (struct pc_op){
+            .kind = PC_OP_SET, .key = key, .key_len = strlen(key), .data = w->data + off, .data_len = size});
 }
 
 /* One random operation: mostly sets of up to largest bytes. */
 static inline void workload_add_any(struct workload *w, size_t largest) {
-    static const uint32_t others[] = {PC_OP_REMOVE,      PC_OP_REMOVE,   PC_OP_SET_PARTIAL,   PC_OP_ALLOCATE,
-                                      PC_OP_RENAME,      PC_OP_GET,      PC_OP_GET_PARTIAL,   PC_OP_LIST,
-                                      PC_OP_SIZE,        PC_OP_EXISTS,   PC_OP_LAST_MODIFIED};
+    static const uint32_t others[] = {PC_OP_REMOVE, PC_OP_REMOVE, PC_OP_SET_PARTIAL,  PC_OP_ALLOCATE,
+                                      PC_OP_RENAME, PC_OP_GET,    PC_OP_GET_PARTIAL,  PC_OP_LIST,
+                                      PC_OP_SIZE,   PC_OP_EXISTS, PC_OP_LAST_MODIFIED};
     const char *key = workload_key(w);
     struct pc_op op = {.key = key, .key_len = strlen(key)};
 
@@ -97,8 +97,8 @@ static inline int workload_sum_entry(void *ctx, const struct pc_entry *entry) {
 
 /* The store's hash after each number of operations, as the engine shows it when nothing is cut:
  * count + 1 of them, freed by the caller. NULL if the engine fails. */
-static inline struct pc_hash *workload_states(const struct pc_engine *engine, const struct bd_geometry *geometry,
-                                              const struct workload *w) {
+static inline struct pc_hash *workload_states(const struct pc_engine *engine,
+                                              const struct bd_geometry *geometry, const struct workload *w) {
     struct pc_hash *states = calloc(w->count + 1, sizeof(*states));
     struct pc_options options = {0};
     struct pc_reply reply;
