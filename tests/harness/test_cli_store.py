@@ -232,6 +232,38 @@ def test_ls_reads_every_image_that_littlefs_wrote(powercut: Command, corpus: Pat
                 assert found[key.replace("%", "%25")][field] == entry.get(field), (path.name, key)
 
 
+@pytest.mark.parametrize("folder", ["littlefs", "littlefs-bad", "chamelon", "chamelon-quirks"])
+def test_every_image_of_other_programs_is_served_or_refused_in_one_sentence(
+    powercut: Command, corpus: Path, tmp_path: Path, folder: str
+) -> None:
+    images = sorted((corpus / folder).glob("*.img"))
+    assert images
+    copy = tmp_path / "copy.img"
+    for path in images:
+        content = path.read_bytes()
+        copy.write_bytes(content)
+        for line in ("ls -R --json copy.img", "parse copy.img", "get copy.img /no/such/key"):
+            outcome = powercut(line)
+            if outcome.code != 0:
+                assert_refused(outcome, "copy.img", code=1 if "no key" in outcome.err else 2)
+            assert copy.read_bytes() == content, (path.name, line)
+        outcome = powercut("put copy.img new/key", stdin=bytes(600))
+        if outcome.code == 0:
+            assert powercut("get copy.img new/key").out == bytes(600), path.name
+            assert powercut("rm -r copy.img new").code == 0, path.name
+        else:
+            assert_refused(outcome, "copy.img")
+
+
+def test_an_image_on_a_larger_device_is_read_and_written(powercut: Command, image: Path) -> None:
+    """The superblock says how many blocks belong to the store; the device may have more."""
+    with image.open("ab") as file:
+        file.write(b"\xff" * 512 * 10)
+    assert powercut("get disk.img a/b").out == b"one"
+    assert powercut("put disk.img c", stdin=b"two").code == 0
+    assert powercut("get disk.img c").out == b"two"
+
+
 # --- what cannot be: one sentence, exit code 2, everything as it was -----------------------------------
 
 
