@@ -217,20 +217,15 @@ static void plan_step(struct change *c, const struct step *step, const struct pl
     }
 }
 
-/* Behind the commit point of a move between pairs: the source is hidden already, now it goes. What fails
- * here is done before the next write. */
-static int finish_origin(struct skink *s, const struct place *source) {
+/* Behind the commit point of a move between pairs: the source is hidden already, now it goes. If that fails
+ * the operation has succeeded all the same, and the rest is done before the next write. */
+static void finish_origin(struct skink *s, const struct place *source) {
     struct change c;
     source->pair->entries[source->id]->hidden = true;
     change_init(&c, s, source->pair);
     change_delete(&c, source->id);
     gstate_clear_move(&c.gstate);
-    int code = change_commit(s, &c);
-    if (code == SKINK_IO) {
-        return code;
-    }
-    s->ready = code == SKINK_OK;
-    return SKINK_OK;
+    s->ready = change_commit(s, &c) == SKINK_OK;
 }
 
 static int commit_step(struct skink *s, struct step *step) {
@@ -249,7 +244,10 @@ static int commit_step(struct skink *s, struct step *step) {
     if (code == SKINK_OK && step->tree != NULL) {
         subtree_publish(s, step->tree, step->dir);
     }
-    return code == SKINK_OK && far ? finish_origin(s, &source) : code;
+    if (code == SKINK_OK && far) {
+        finish_origin(s, &source);
+    }
+    return code;
 }
 
 /* --- linking a subtree --------------------------------------------------------------------------- */

@@ -252,7 +252,8 @@ int pair_create(struct skink *s, const struct state *state, struct block_list *r
     }
     if (code == SKINK_OK) {
         m->rev = get_le32(rev) + 1;
-        code = mdir_rewrite(io, m->pair[0], m->rev, state, s->new_bytes, s->super.minor > 0, &s->patches, &end);
+        code =
+            mdir_rewrite(io, m->pair[0], m->rev, state, s->new_bytes, s->super.minor > 0, &s->patches, &end);
     }
     if (code != SKINK_OK) {
         io_free(io, m);

@@ -24,7 +24,8 @@ static int check_blocks(const struct skink *s, char *text, size_t text_size) {
     struct blocks map;
     int code = store_map_blocks(s, &map);
     if (code == SKINK_CORRUPT) {
-        return finding(text, text_size, "I1: a block is in use twice, or a pointer leads outside the device.");
+        return finding(text, text_size,
+                       "I1: a block is in use twice, or a pointer leads outside the device.");
     }
     if (code != SKINK_OK) {
         return code;
@@ -68,7 +69,8 @@ static int check_pair(const struct skink *s, const struct mdir *m, uint8_t *buff
     }
     bool same = same_pair(m, again);
     mdir_free(&s->io, again);
-    return same ? SKINK_OK : finding(text, text_size, "I3: a metadata pair does not hold what memory says of it.");
+    return same ? SKINK_OK
+                : finding(text, text_size, "I3: a metadata pair does not hold what memory says of it.");
 }
 
 /* I4: the thread passes every pair, and nothing that no directory owns; I6: no work is pending. */
@@ -81,7 +83,8 @@ static int check_thread(const struct skink *s, char *text, size_t text_size) {
         }
     }
     if (memcmp(&sum, &s->gstate, sizeof(sum)) != 0 || (s->ready && !gstate_is_zero(&sum))) {
-        return finding(text, text_size, "I6: the shares of the global state do not add up to what is pending.");
+        return finding(text, text_size,
+                       "I6: the shares of the global state do not add up to what is pending.");
     }
     return SKINK_OK;
 }
@@ -94,7 +97,8 @@ static int check_names(const struct skink *s, char *text, size_t text_size) {
             const struct mdir *m = d->pairs[i];
             for (uint32_t id = mdir_first(m); id < m->count; id++) {
                 const struct entry *e = m->entries[id];
-                if (before != NULL && name_compare(before->name, before->name_len, e->name, e->name_len) >= 0) {
+                if (before != NULL &&
+                    name_compare(before->name, before->name_len, e->name, e->name_len) >= 0) {
                     return finding(text, text_size, "I5: names of a dictionary are not in ascending order.");
                 }
                 before = e;

@@ -15,9 +15,9 @@
 struct log {
     const uint8_t *block; /* the block's bytes, valid up to end at least */
     uint32_t rev;
-    uint32_t end;   /* bytes of valid commits; 0: not one */
-    uint32_t etag;  /* what the next commit's first tag is XORed with */
-    bool erased;    /* the bytes from end on are as the forward CRC says: a commit may be appended */
+    uint32_t end;  /* bytes of valid commits; 0: not one */
+    uint32_t etag; /* what the next commit's first tag is XORed with */
+    bool erased;   /* the bytes from end on are as the forward CRC says: a commit may be appended */
 };
 
 /* Reads a block into buffer (block_size bytes), as far as its log goes, and checks every commit's CRC.

@@ -110,7 +110,8 @@ void commit_entry(struct commit *c, uint32_t id, const struct item *item, struct
         put_time(c, id, e);
     }
     for (struct attr *a = e->attrs; a != NULL; a = a->next) {
-        uint32_t at = commit_put(c, tag_make(TAG_ATTR + (uint32_t)a->type, id, a->length), item->attr_base + a->off);
+        uint32_t at =
+            commit_put(c, tag_make(TAG_ATTR + (uint32_t)a->type, id, a->length), item->attr_base + a->off);
         p->list[p->count++] = (struct patch){&a->off, at};
     }
 }

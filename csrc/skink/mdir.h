@@ -36,29 +36,29 @@ struct entry {
     uint32_t days;
     uint32_t where, size; /* see enum entry_form */
     uint16_t name_len;
-    uint16_t type;  /* TAG_VALUE, TAG_DICTIONARY or TAG_SUPERBLOCK */
-    uint8_t form;   /* enum entry_form */
+    uint16_t type; /* TAG_VALUE, TAG_DICTIONARY or TAG_SUPERBLOCK */
+    uint8_t form;  /* enum entry_form */
     bool has_time;
-    bool hidden;    /* the source of a pending move: still on disk, gone for readers */
+    bool hidden; /* the source of a pending move: still on disk, gone for readers */
     char name[];
 };
 
 /* Entries of a pair are numbered from 0; the number is the id in its tags. */
 struct mdir {
     struct mdir *prev, *next; /* the thread */
-    struct dir *dir;          /* whose pair it is; NULL for an orphan and for a superblock pair in front of the root */
+    struct dir *dir; /* whose pair it is; NULL for an orphan and for a superblock pair in front of the root */
     struct entry **entries;
     size_t capacity;
     uint32_t count;
-    uint32_t pair[2];  /* the current block first */
+    uint32_t pair[2]; /* the current block first */
     uint32_t rev;
-    uint32_t off;      /* where the next commit goes; 0: only a rewrite will do */
+    uint32_t off; /* where the next commit goes; 0: only a rewrite will do */
     uint32_t etag;
-    uint32_t bytes;    /* what the entries take when rewritten, in bytes */
-    uint32_t tail[2];  /* the next pair; BLOCK_NULL: none */
-    bool hard;         /* the tail is this directory's next pair */
-    bool orphan;       /* on the thread, but no directory's */
-    bool renumbered;   /* the entries are not in the order of the ids on disk */
+    uint32_t bytes;      /* what the entries take when rewritten, in bytes */
+    uint32_t tail[2];    /* the next pair; BLOCK_NULL: none */
+    bool hard;           /* the tail is this directory's next pair */
+    bool orphan;         /* on the thread, but no directory's */
+    bool renumbered;     /* the entries are not in the order of the ids on disk */
     struct gstate share; /* this pair's share of the global state */
 };
 

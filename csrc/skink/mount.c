@@ -30,7 +30,7 @@ struct mount {
     struct mdir *root_pair; /* the last pair with a superblock entry */
     struct detour detours[DETOURS_MAX];
     uint32_t detour_count;
-    bool again;             /* a detour was found: read the thread once more */
+    bool again; /* a detour was found: read the thread once more */
 };
 
 static size_t map_slot(const struct pair_map *map, uint32_t block) {

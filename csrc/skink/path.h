@@ -22,11 +22,11 @@ int key_check(const struct skink *s, const char *bytes, size_t len, struct key *
 
 /* Where a key leads. */
 struct path {
-    struct dir *dir;     /* the last dictionary on the way that is there; NULL: the key is the root */
-    const char *name;    /* the segment looked up in it */
+    struct dir *dir;  /* the last dictionary on the way that is there; NULL: the key is the root */
+    const char *name; /* the segment looked up in it */
     uint32_t name_len;
-    struct place place;  /* of that segment; entry NULL: it is missing */
-    struct key rest;     /* segments behind a missing one, which are missing too */
+    struct place place; /* of that segment; entry NULL: it is missing */
+    struct key rest;    /* segments behind a missing one, which are missing too */
 };
 
 /* Follows a key. A missing segment is no error. Errors: those of key_check, and SKINK_DICTIONARY_EXPECTED
@@ -52,7 +52,7 @@ struct walk {
     struct frame *frames;
     size_t depth, capacity;
     struct seats seats; /* the entries of all dictionaries that are open, one behind another */
-    char *key; /* the current entry's, from below the start */
+    char *key;          /* the current entry's, from below the start */
     size_t key_len, key_capacity;
     struct mdir *pair; /* the current entry's */
     struct entry *entry;

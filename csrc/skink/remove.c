@@ -95,10 +95,9 @@ static int delete_entry(struct skink *s, const struct place *at, struct victims 
         return SKINK_OK;
     }
     if (before != NULL) {
-        code = store_drop_orphans(s);
-        s->ready = code == SKINK_OK; /* what is left to do is done before the next write */
+        s->ready = store_drop_orphans(s) == SKINK_OK; /* else the rest is done before the next write */
     }
-    return code == SKINK_IO ? code : SKINK_OK;
+    return SKINK_OK;
 }
 
 static int remove_entry(struct skink *s, const struct place *at) {

@@ -110,7 +110,8 @@ static int prepare_and_move(struct skink *s, const struct path *source, struct p
     const struct entry *old = key_is_empty(target->rest) ? target->place.entry : NULL;
     uint8_t *base = io_alloc(&s->io, s->io.block_size);
     int code = base != NULL ? SKINK_OK : SKINK_NO_MEMORY;
-    if (code == SKINK_OK && (source->place.entry->form == FORM_INLINE || source->place.entry->attrs != NULL)) {
+    if (code == SKINK_OK &&
+        (source->place.entry->form == FORM_INLINE || source->place.entry->attrs != NULL)) {
         code = io_read(&s->io, source->place.pair->pair[0], 0, base, s->io.block_size);
     }
     if (code == SKINK_OK && old != NULL && old->form == FORM_CTZ) {

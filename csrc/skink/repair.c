@@ -159,7 +159,8 @@ int store_drop_orphans(struct skink *s) {
 
 /* --- the free map -------------------------------------------------------------------------------- */
 
-static int map_value(const struct skink *s, const struct entry *e, struct blocks *map, struct block_list *list) {
+static int map_value(const struct skink *s, const struct entry *e, struct blocks *map,
+                     struct block_list *list) {
     list->count = 0;
     int code = ctz_collect(&s->io, e->where, e->size, list);
     for (size_t i = 0; i < list->count && code == SKINK_OK; i++) {
@@ -168,7 +169,8 @@ static int map_value(const struct skink *s, const struct entry *e, struct blocks
     return code;
 }
 
-static int map_pair(const struct skink *s, const struct mdir *m, struct blocks *map, struct block_list *list) {
+static int map_pair(const struct skink *s, const struct mdir *m, struct blocks *map,
+                    struct block_list *list) {
     int code = blocks_mark(map, m->pair[0]);
     if (code == SKINK_OK) {
         code = blocks_mark(map, m->pair[1]);

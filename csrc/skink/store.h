@@ -16,17 +16,17 @@ struct skink {
     void *now_ctx;
     uint32_t flags;
     struct superblock super;
-    uint32_t name_max;      /* bytes; what the superblock says, capped by the block size */
-    uint32_t inline_max;    /* bytes; larger values go to blocks of their own */
-    struct mdir *thread;    /* all pairs, {0, 1} first */
+    uint32_t name_max;   /* bytes; what the superblock says, capped by the block size */
+    uint32_t inline_max; /* bytes; larger values go to blocks of their own */
+    struct mdir *thread; /* all pairs, {0, 1} first */
     struct dir *root;
-    struct dir *dirs;       /* all dictionaries */
-    struct gstate gstate;   /* as it is on the device */
-    struct blocks blocks;   /* known once `ready` */
-    bool ready;             /* repaired, and the free map made: writes may begin */
-    bool broken;            /* a commit failed half way: what the device holds is not known */
-    uint8_t *old_bytes;     /* block_size bytes: the block that is being replaced, or fetched */
-    uint8_t *new_bytes;     /* block_size bytes: the one that is being made; there once `ready` */
+    struct dir *dirs;     /* all dictionaries */
+    struct gstate gstate; /* as it is on the device */
+    struct blocks blocks; /* known once `ready` */
+    bool ready;           /* repaired, and the free map made: writes may begin */
+    bool broken;          /* a commit failed half way: what the device holds is not known */
+    uint8_t *old_bytes;   /* block_size bytes: the block that is being replaced, or fetched */
+    uint8_t *new_bytes;   /* block_size bytes: the one that is being made; there once `ready` */
     struct patches patches;
 };
 
@@ -58,7 +58,7 @@ struct change {
     struct mdir *pair;
     struct edit edits[CHANGE_EDITS];
     uint32_t count;
-    bool retail;          /* the tail changes too */
+    bool retail; /* the tail changes too */
     uint32_t tail[2];
     bool hard;
     struct gstate gstate; /* the store's global state from this commit on */

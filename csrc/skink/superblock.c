@@ -13,8 +13,9 @@ int superblock_get(struct superblock *sb, const uint8_t *bytes, uint32_t size) {
         return SKINK_CORRUPT;
     }
     uint32_t version = get_le32(bytes);
-    struct superblock got = {version >> 16,        version & 0xffff,     get_le32(bytes + 4), get_le32(bytes + 8),
-                             get_le32(bytes + 12), get_le32(bytes + 16), get_le32(bytes + 20)};
+    struct superblock got = {version >> 16,       version & 0xffff,     get_le32(bytes + 4),
+                             get_le32(bytes + 8), get_le32(bytes + 12), get_le32(bytes + 16),
+                             get_le32(bytes + 20)};
     got.name_max = got.name_max != 0 ? got.name_max : NAME_MAX_DEFAULT;
     got.value_max = got.value_max != 0 ? got.value_max : VALUE_MAX_LIMIT;
     got.attr_max = got.attr_max != 0 ? got.attr_max : ATTR_MAX_LIMIT;
@@ -54,9 +55,12 @@ static int check_options(const struct io *io, const struct skink_format_options 
     if (name_max > limit || value_max > VALUE_MAX_LIMIT) {
         return SKINK_UNSUPPORTED;
     }
-    *ret_sb = (struct superblock){2,        (options->flags & SKINK_FORMAT_2_0) != 0 ? 0 : 1,
-                                  io->block_size, io->block_count,
-                                  name_max, value_max,
+    *ret_sb = (struct superblock){2,
+                                  (options->flags & SKINK_FORMAT_2_0) != 0 ? 0 : 1,
+                                  io->block_size,
+                                  io->block_count,
+                                  name_max,
+                                  value_max,
                                   ATTR_MAX_LIMIT};
     return SKINK_OK;
 }
@@ -124,7 +128,8 @@ int skink_format(const struct bd *device, const struct skink_allocator *allocato
 /* --- recognising --------------------------------------------------------------------------------- */
 
 /* The superblock as one block tells it: the last one in its log. */
-static bool block_superblock(const uint8_t *bytes, uint32_t size, uint32_t *ret_rev, struct superblock *ret_sb) {
+static bool block_superblock(const uint8_t *bytes, uint32_t size, uint32_t *ret_rev,
+                             struct superblock *ret_sb) {
     struct log log;
     struct log_cursor cursor;
     uint32_t tag;

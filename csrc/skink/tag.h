@@ -32,12 +32,12 @@ enum tag_type {
 };
 
 #define TAG_NO_ID 0x3ffu
-#define TAG_GONE 0x3ffu          /* as a length */
-#define TAG_LENGTH_MAX 0x3feu    /* bytes */
-#define TAG_FIRST 0xffffffffu    /* what a block's first tag is XORed with */
-#define TAG_INVALID 0x80000000u  /* the valid bit, set where a tag is not valid */
-#define ATTR_TIME 0x74           /* the attribute that holds a value's timestamp */
-#define ATTR_TIME_SIZE 12        /* bytes: days le32, picoseconds le64 */
+#define TAG_GONE 0x3ffu         /* as a length */
+#define TAG_LENGTH_MAX 0x3feu   /* bytes */
+#define TAG_FIRST 0xffffffffu   /* what a block's first tag is XORed with */
+#define TAG_INVALID 0x80000000u /* the valid bit, set where a tag is not valid */
+#define ATTR_TIME 0x74          /* the attribute that holds a value's timestamp */
+#define ATTR_TIME_SIZE 12       /* bytes: days le32, picoseconds le64 */
 
 static inline uint32_t tag_make(uint32_t type, uint32_t id, uint32_t length) {
     return type << 20 | id << 10 | length;

@@ -10,9 +10,9 @@
 struct draft {
     struct skink *s;
     struct path *path;
-    uint32_t size;           /* bytes of the whole new value */
-    uint32_t off;            /* where `bytes` go; what is around them stays as it was */
-    const uint8_t *bytes;    /* NULL: zeros */
+    uint32_t size;        /* bytes of the whole new value */
+    uint32_t off;         /* where `bytes` go; what is around them stays as it was */
+    const uint8_t *bytes; /* NULL: zeros */
     uint32_t bytes_size;
     struct skink_time time;
     bool has_time;
@@ -57,8 +57,8 @@ static int draft_read(void *ctx, uint32_t pos, uint8_t *buffer, uint32_t size) {
 static int write_blocks(struct draft *d, struct entry *e) {
     struct skink *s = d->s;
     struct ctz_source source = {draft_read, d};
-    int code = ctz_write(&s->io, &s->blocks, &source, d->size, d->kept, &d->old, s->new_bytes, &d->fresh,
-                         &e->where);
+    int code =
+        ctz_write(&s->io, &s->blocks, &source, d->size, d->kept, &d->old, s->new_bytes, &d->fresh, &e->where);
     if (code == SKINK_OK) {
         e->form = FORM_CTZ;
         e->size = d->size;
