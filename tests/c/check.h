@@ -11,25 +11,22 @@ struct check {
     int failures;
 };
 
-static inline void check_that(struct check *check, int holds, const char *what, const char *file, int line)
-{
+static inline void check_that(struct check *check, int holds, const char *what, const char *file, int line) {
     if (!holds) {
         fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
         check->failures++;
     }
 }
 
-static inline void check_equal(struct check *check, long long a, long long b, const char *what, const char *file,
-                               int line)
-{
+static inline void check_equal(struct check *check, long long a, long long b, const char *what,
+                               const char *file, int line) {
     if (a != b) {
         fprintf(stderr, "%s:%d: %s: %lld is not %lld\n", file, line, what, a, b);
         check->failures++;
     }
 }
 
-static inline int check_result(const struct check *check)
-{
+static inline int check_result(const struct check *check) {
     return check->failures == 0 ? 0 : 1;
 }
 
