@@ -69,7 +69,7 @@ fuzz: build
 	@$(BIN)/powercut run --seconds $(or $(SECONDS_OF_FUZZING),600)
 
 mutants: build
-	@$(BIN)/python -m tools.mutants
+	@$(BIN)/python -m powercut.mutants run
 
 asan: build
 	@tools/asan.sh $(BUILD) $(ASAN)
