@@ -14,9 +14,9 @@ from powercut.engine import Engine, Run
 from powercut.judge import Violation
 from powercut.ops import op_text
 from powercut.run import RunOptions, record, run_trace
-from powercut.shrink import first_violation
+from powercut.shrink import expecting, first_violation
 from powercut.source import FixedSource
-from powercut.trace import Trace
+from powercut.trace import EngineRef, Expectation, Trace
 
 #: Operations before the end of a long trace that are told one by one.
 STEPS_MAX = 24
@@ -89,6 +89,14 @@ def _first(tally: Tally) -> Violation | None:
     failure: Failure = tally.failures[0]
     kind = failure_kind(failure)
     return next(one for one in failure.violations if one.kind == kind)
+
+
+def updated(shown: Replay, engine: Engine) -> Trace:
+    """The trace with what was seen as what is expected, of this engine and version."""
+    if shown.violation is not None:
+        return expecting(shown.trace, engine, shown.violation)
+    reference = EngineRef(engine.name, engine.version, shown.trace.engine.options)
+    return replace(shown.trace, engine=reference, state=None, expect=Expectation())
 
 
 def steps(trace: Trace, engine: Engine) -> list[str]:

@@ -16,6 +16,9 @@ from powercut.geometry import DEVICE_MAX, Geometry
 from powercut.ops import Literal, Op
 from powercut.predict import blocks_needed
 
+#: Why a file is left out that would be too much.
+TOO_LARGE = "files past the limits of bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class TreeLimits:
@@ -29,15 +32,24 @@ class TreeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What was taken, as (key, bytes) in the order of the keys, and how many were left out, by reason."""
+    """What was taken, as (key, bytes) in the order of the keys, and how many were left out, by reason.
+
+    ``complete``: the whole directory was looked at; else the limits were reached before.
+    """
 
     files: tuple[tuple[bytes, bytes], ...]
     skipped: dict[str, int] = field(default_factory=dict)
+    complete: bool = True
 
     @property
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(len(data) for _, data in self.files)
+
+    def __str__(self) -> str:
+        left = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items()) or "none"
+        rest = "" if self.complete else ", and the rest, past the limits"
+        return f"{len(self.files)} files, {self.size} bytes; left out: {left}{rest}"
 
 
 def read_tree(root: Path, limits: TreeLimits) -> Tree:
@@ -52,10 +64,11 @@ def read_tree(root: Path, limits: TreeLimits) -> Tree:
         raise PowercutError(
             f"Cannot read the directory {root}: {reason}; name one that you may read."
         ) from error
+    complete = True
     for key, path in _walk(os.fsencode(root), b"", limits.name_max, skipped):
-        if len(files) >= limits.files:
-            skipped["past the limit of files"] += 1
-            continue
+        if len(files) >= limits.files or left <= 0 or skipped[TOO_LARGE] > limits.files:
+            complete = False
+            break
         data = _read(path, min(limits.one, left), skipped)
         if data is not None:
             files.append((key, data))
@@ -64,7 +77,7 @@ def read_tree(root: Path, limits: TreeLimits) -> Tree:
         raise PowercutError(
             f"The directory {root} holds no file that can be taken; name one with small files."
         )
-    return Tree(tuple(files), dict(sorted(skipped.items())))
+    return Tree(tuple(files), dict(sorted((+skipped).items())), complete)
 
 
 def tree_operations(tree: Tree, seed: int) -> tuple[Op, ...]:
@@ -125,6 +138,6 @@ def _read(path: bytes, limit: int, skipped: Counter[str]) -> bytes | None:
         skipped["files that cannot be read"] += 1
         return None
     if len(data) > limit:
-        skipped["files past the limit of bytes"] += 1
+        skipped[TOO_LARGE] += 1
         return None
     return data

@@ -78,6 +78,8 @@ def test_run_violated_exits_with_1_and_saves_a_trace_that_replays(
     held = powercut("replay", path, "--engine", "ditto", "--json")
     assert held.returncode == 0
     assert json.loads(held.stdout)["verdict"] == "held"
+    assert powercut("replay", path, "--engine", "ditto", "--update").returncode == 0
+    assert (load(path).expect.verdict, load(path).engine.version) == ("held", "0.1.0")
 
 
 def test_run_prints_its_seed_where_none_was_given(powercut: Powercut) -> None:

@@ -11,18 +11,25 @@ import click
 
 from powercut.cli.run import default_jobs
 from powercut.engine import Engine
-from powercut.replay import DEADLY, Replay, engine_for, replay, steps
-from powercut.trace import Trace, load
+from powercut.replay import DEADLY, Replay, engine_for, replay, steps, updated
+from powercut.trace import Trace, load, save
 
 
 @click.command("replay")
 @click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--engine", help="A name, or the path of a library, in place of the trace's own.")
 @click.option("--expect", is_flag=True, help="Exit with 1 where a verdict is not the expected one.")
+@click.option("--update", is_flag=True, help="Save what is seen now as what is expected.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each trace, one to a line.")
 def replay_command(
-    traces: tuple[Path, ...], engine: str | None, *, expect: bool, jobs: int | None, as_json: bool
+    traces: tuple[Path, ...],
+    engine: str | None,
+    *,
+    expect: bool,
+    update: bool,
+    jobs: int | None,
+    as_json: bool,
 ) -> int:
     """Replay saved traces, and say whether what they saved still happens.
 
@@ -35,6 +42,8 @@ def replay_command(
         name = engine_for(trace, engine)
         shown = replay(trace, name, jobs or default_jobs())
         click.echo(_json(path, shown) if as_json else _text(path, trace, name, shown))
+        if update:
+            save(updated(shown, Engine.load(name)), path)
         failed = not shown.expected if expect else shown.violation is not None
         worst = max(worst, int(failed))
     return worst

@@ -215,11 +215,9 @@ def _tree_source(request: Request, engine: Engine, reference: EngineRef) -> Sour
     geometry = tree_geometry(tree, block, prog, read, shape.erase_value)
     if shape.block_count is not None:
         geometry = shape.geometry(block, shape.block_count)
-    left = ", ".join(f"{count} {reason}" for reason, count in tree.skipped.items()) or "none"
-    note = f"{len(tree.files)} files, {tree.size} bytes; left out: {left}"
-    click.echo(f"{request.tree}: {note}", err=True)
+    click.echo(f"{request.tree}: {tree}", err=True)
     operations = tree_operations(tree, request.seed)
-    return FixedSource(Trace(geometry, operations, reference, note=f"files of a directory: {note}"))
+    return FixedSource(Trace(geometry, operations, reference, note=f"files of a directory: {tree}"))
 
 
 def _image_source(request: Request, engine: Engine, reference: EngineRef) -> Source:
