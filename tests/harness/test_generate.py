@@ -120,8 +120,8 @@ def test_hypothesis_lists_stay_within_the_budget(made: list[Op]) -> None:
 
 
 def test_a_list_that_would_fill_the_device_removes_instead() -> None:
-    profile = Profile(Geometry(16, 16, 512, 16, 0xFF), FEW, 16)
-    sets = [Op("allocate", b"k%d" % index, length=600) for index in range(30)]
+    profile = Profile(Geometry(16, 16, 512, 64, 0xFF), FEW, 16)
+    sets = [Op("allocate", b"k%d" % index, length=2000) for index in range(30)]
     kept = list(bounded(profile, sets))
     assert {op.kind for op in kept} == {"allocate", "remove"}
     assert list(bounded(Profile(profile.geometry, FEW, 16, full=True), sets)) != kept
