@@ -201,17 +201,6 @@ static int is_mark(const struct bd_event *event) {
     return event->kind == BD_EVENT_BEGIN || event->kind == BD_EVENT_END;
 }
 
-static size_t count_events(const struct bd_log *log) {
-    struct bd_event event;
-    size_t count = 0;
-
-    for (size_t i = 0; i < bd_log_count(log); i++) {
-        bd_log_get(log, i, &event);
-        count += !is_mark(&event);
-    }
-    return count;
-}
-
 /* Where a reading of the log stands between two device events. */
 struct cursor {
     size_t done; /* operations that have returned */
@@ -234,27 +223,26 @@ static struct run_position position_at(const struct cursor *cursor) {
 }
 
 static int index_log(struct pc_run *run) {
+    size_t count = bd_log_count(run->log); /* room enough, also if none were a mark */
     struct cursor cursor = {0, 0, 0};
     struct bd_event event;
-    size_t k = 0;
 
-    run->event_count = count_events(run->log);
-    run->events = calloc(run->event_count + 1, sizeof(*run->events));
-    run->positions = calloc(run->event_count + 1, sizeof(*run->positions));
+    run->events = calloc(count + 1, sizeof(*run->events));
+    run->positions = calloc(count + 1, sizeof(*run->positions));
     if (run->events == NULL || run->positions == NULL) {
         return PC_NO_MEMORY;
     }
-    for (size_t i = 0; i < bd_log_count(run->log); i++) {
+    for (size_t i = 0; i < count; i++) {
         bd_log_get(run->log, i, &event);
         if (is_mark(&event)) {
             pass_mark(&cursor, &event);
             continue;
         }
-        run->positions[k] = position_at(&cursor);
-        run->events[k++] = i;
+        run->positions[run->event_count] = position_at(&cursor);
+        run->events[run->event_count++] = i;
         cursor.crossed = 0;
     }
-    run->positions[k] = position_at(&cursor);
+    run->positions[run->event_count] = position_at(&cursor);
     return PC_OK;
 }
 
