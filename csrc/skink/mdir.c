@@ -34,11 +34,13 @@ void mdir_free(const struct io *io, struct mdir *m) {
 /* --- from tags to entries ------------------------------------------------------------------------ */
 
 /* The pair under construction. An id that has no name yet is a NULL entry or one without a type; what
- * comes before its name is kept. */
+ * comes before its name is kept. `visible` is how many ids there are: a deletion of an id that is not there
+ * lowers it and leaves the entries alone, a later name raises it again. */
 struct build {
     const struct io *io;
     const struct log *log;
     struct mdir *m;
+    uint32_t visible;
 };
 
 #define TYPE_UNNAMED 0
@@ -64,19 +66,41 @@ static int build_grow(struct build *b, uint32_t id) {
     return code;
 }
 
-static int build_splice(struct build *b, uint32_t tag) {
-    struct mdir *m = b->m;
-    uint32_t id = tag_id(tag);
-    if (tag_type(tag) == TAG_CREATE && id <= m->count) {
-        return build_insert(b, id);
+static int build_create(struct build *b, uint32_t id) {
+    if (id > b->visible) {
+        return SKINK_CORRUPT;
     }
-    if (tag_type(tag) == TAG_DELETE && id < m->count) {
+    int code = id > 0 ? build_grow(b, id - 1) : SKINK_OK;
+    if (code == SKINK_OK) {
+        code = build_insert(b, id);
+    }
+    b->visible++;
+    return code;
+}
+
+static int build_delete(struct build *b, uint32_t id) {
+    struct mdir *m = b->m;
+    if (b->visible == 0) {
+        return SKINK_CORRUPT;
+    }
+    b->visible--;
+    if (id < m->count) {
         entry_free(b->io, m->entries[id]);
         m->count--;
         memmove(m->entries + id, m->entries + id + 1, (m->count - id) * sizeof(struct entry *));
-        return SKINK_OK;
     }
-    return SKINK_CORRUPT;
+    return SKINK_OK;
+}
+
+static int build_splice(struct build *b, uint32_t tag) {
+    switch (tag_type(tag)) {
+    case TAG_CREATE:
+        return tag_id(tag) != TAG_NO_ID ? build_create(b, tag_id(tag)) : SKINK_CORRUPT;
+    case TAG_DELETE:
+        return build_delete(b, tag_id(tag));
+    default:
+        return SKINK_CORRUPT;
+    }
 }
 
 /* Names that no writer may use: they could not be asked for. */
@@ -105,6 +129,9 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
     struct entry *e = entry_new(b->io, name, len, type);
     if (e == NULL) {
         return SKINK_NO_MEMORY;
+    }
+    if (b->visible <= id) {
+        b->visible = id + 1;
     }
     struct entry *old = m->entries[id];
     if (old != NULL) {
@@ -254,14 +281,21 @@ static int entry_compare(const struct entry *a, const struct entry *b) {
     return name_compare(a->name, a->name_len, b->name, b->name_len);
 }
 
-/* Takes out ids that never got a name, and sorts what a careless writer left unsorted. Either makes the
- * numbers in memory differ from the ids on disk. */
+/* Not there for anybody: an id past the last, one without a name, a value without a struct. */
+static bool is_hole(const struct build *b, uint32_t id) {
+    const struct entry *e = b->m->entries[id];
+    return id >= b->visible || e == NULL || e->type == TYPE_UNNAMED ||
+           (e->type == TAG_VALUE && e->form == FORM_EMPTY);
+}
+
+/* Takes out holes, and sorts what a careless writer left unsorted. Either makes the numbers in memory differ
+ * from the ids on disk. */
 static int build_order(struct build *b) {
     struct mdir *m = b->m;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < m->count; i++) {
         struct entry *e = m->entries[i];
-        if (e == NULL || e->type == TYPE_UNNAMED) {
+        if (is_hole(b, i)) {
             entry_free(b->io, e);
             m->entries[i] = NULL;
             m->renumbered = true;
@@ -302,7 +336,7 @@ static int build_check(struct build *b) {
 }
 
 static int build(const struct io *io, const struct log *log, struct mdir *m) {
-    struct build b = {io, log, m};
+    struct build b = {io, log, m, 0};
     struct log_cursor cursor;
     uint32_t tag;
     uint32_t data_off;

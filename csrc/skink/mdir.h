@@ -20,7 +20,7 @@ struct attr {
 };
 
 enum entry_form {
-    FORM_EMPTY,  /* a value without a struct: no bytes */
+    FORM_EMPTY,  /* no struct yet */
     FORM_INLINE, /* a value's bytes at `where` in the pair's current block, `size` of them */
     FORM_CTZ,    /* a value's bytes in a block list: last block `where`, `size` bytes */
     FORM_DIR     /* a dictionary in the pair {where, size} */
