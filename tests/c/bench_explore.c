@@ -1,17 +1,100 @@
 /* SPDX-License-Identifier: ISC
  *
- * bench_explore.c: how many crash states a second the explorer judges, and what the engine's share is.
+ * bench_explore.c: how many crash states a second the explorer judges.
  *
  *     bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS]]]
  *
- * Each line is one set of probes: states a second, and the time per state.
-
+ * Each line is one set of probes: states a second, and the time per state. In place of a library `nothing`
+ * is an engine that does next to nothing, so that what is left is the explorer's own share.
  */
 #define _DEFAULT_SOURCE
 
 #include "workload.h"
 
 #include <time.h>
+
+/* --- an engine that does next to nothing ----------------------------------------------------------- */
+
+enum { NOTHING_ENTRIES = 14 };
+
+static int nothing_format(const struct bd *dev, const struct pc_options *options) {
+    (void)dev;
+    (void)options;
+    return PC_OK;
+}
+
+static int nothing_mount(const struct bd *dev, const struct pc_options *options, void **ret_store) {
+    (void)options;
+    *ret_store = (void *)(uintptr_t)dev;
+    return PC_OK;
+}
+
+static void nothing_unmount(void *store) {
+    (void)store;
+}
+
+/* Three writes; for the write probe one, which visit finds again. */
+static int nothing_apply(void *store, const struct pc_op *op, struct pc_reply *reply) {
+    const struct bd *dev = store;
+    uint8_t bytes[16];
+    uint32_t block = 1 + op->now.days % 97;
+
+    (void)reply;
+    if (op->kind < PC_OP_SET) {
+        return PC_OK;
+    }
+    if (op->key_len == strlen(PC_PROBE_KEY)) {
+        return bd_prog(dev, 0, 0, PC_PROBE_KEY "  ", 16) == BD_OK ? PC_OK : PC_IO;
+    }
+    memset(bytes, (int)op->now.days, sizeof(bytes));
+    for (uint32_t i = 0; i < 3; i++) {
+        if (bd_prog(dev, block, 16 * i, bytes, 16) != BD_OK) {
+            return PC_IO;
+        }
+    }
+    return PC_OK;
+}
+
+static int nothing_visit(void *store, pc_visit_fn fn, void *ctx) {
+    static const char keys[] = "directory/key-abcdefghijklmnopqrstuvwxyz, the value of sixty-four bytes";
+    struct pc_entry entry = {.kind = PC_VALUE, .has_time = 1, .data = (const uint8_t *)keys, .size = 64};
+    uint8_t bytes[16];
+
+    for (uint32_t i = 0; i < NOTHING_ENTRIES; i++) {
+        entry.key = keys + i;
+        entry.key_len = 15;
+        (void)fn(ctx, &entry);
+    }
+    if (bd_read(store, 0, 0, bytes, 16) != BD_OK || memcmp(bytes, PC_PROBE_KEY, 14) != 0) {
+        return PC_OK;
+    }
+    entry.key = PC_PROBE_KEY;
+    entry.data = (const uint8_t *)PC_PROBE_KEY;
+    entry.key_len = entry.size = strlen(PC_PROBE_KEY);
+    return fn(ctx, &entry);
+}
+
+static int nothing_facts(void *store, struct pc_facts *ret_facts) {
+    (void)store;
+    *ret_facts = (struct pc_facts){255, 1000};
+    return PC_OK;
+}
+
+static const struct pc_engine nothing = {
+    .abi_version = PC_ABI_VERSION,
+    .capabilities = PC_CAN_TIMESTAMPS,
+    .durability = PC_DURABLE_ON_RETURN,
+    .name = "nothing",
+    .version = "0",
+    .format = nothing_format,
+    .mount = nothing_mount,
+    .unmount = nothing_unmount,
+    .apply = nothing_apply,
+    .visit = nothing_visit,
+    .facts = nothing_facts,
+};
+
+/* --- the measurement ------------------------------------------------------------------------------- */
 
 static double seconds_now(void) {
     struct timespec now;
@@ -20,24 +103,40 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void measure(const struct pc_run *run, const struct pc_hash *states, const char *what,
-                    struct pc_explore_options options, size_t op_count) {
+/* The fastest of some explorations: what a busy machine adds is not the explorer's. */
+static double explore_fastest(const struct pc_run *run, const struct pc_hash *states, size_t op_count,
+                              const struct pc_explore_options *options,
+                              struct pc_explore_report *ret_report) {
+    double best = 0;
+
+    for (int i = 0; i < 7; i++) {
+        double begin = seconds_now(), took;
+
+        if (pc_explore(run, states, op_count + 1, options, ret_report) != PC_OK) {
+            return 0;
+        }
+        pc_explore_report_release(ret_report); /* its numbers stay */
+        took = seconds_now() - begin;
+        best = i == 0 || took < best ? took : best;
+    }
+    return best;
+}
+
+static void measure(const struct pc_run *run, const struct pc_hash *states, size_t op_count, const char *what,
+                    struct pc_explore_options options) {
     struct pc_explore_report report;
-    double begin = seconds_now(), took;
+    double took;
 
     options.last = UINT64_MAX;
-    if (pc_explore(run, states, op_count + 1, &options, &report) != PC_OK) {
+    took = explore_fastest(run, states, op_count, &options, &report);
+    if (took <= 0) {
         (void)fprintf(stderr, "out of memory\n");
         return;
     }
-    took = seconds_now() - begin;
     (void)printf(
-        "%-28s %8.0f states/s  %8.2f us per checked state  (total %llu, checked %llu, identical %llu, "
-        "no space %llu, violations %zu)\n",
-        what, (double)report.total / took, 1e6 * took / (double)report.checked,
-        (unsigned long long)report.total, (unsigned long long)report.checked,
-        (unsigned long long)report.identical, (unsigned long long)report.no_space, report.violation_count);
-    pc_explore_report_release(&report);
+        "%-20s %8.0f states/s, %7.2f us per checked state (total %llu, checked %llu, no space %llu)\n", what,
+        (double)report.total / took, 1e6 * took / (double)report.checked, (unsigned long long)report.total,
+        (unsigned long long)report.checked, (unsigned long long)report.no_space);
 }
 
 static int bench(const struct pc_engine *engine, const struct pc_run_options *options,
@@ -51,11 +150,11 @@ static int bench(const struct pc_engine *engine, const struct pc_run_options *op
         free(states);
         return 1;
     }
-    measure(run, states, "mount, read", (struct pc_explore_options){.jobs = jobs}, w->count);
-    measure(run, states, "and second mount", (struct pc_explore_options){.jobs = jobs, .probes = 1},
-            w->count);
-    measure(run, states, "and write", (struct pc_explore_options){.jobs = jobs, .probes = 3}, w->count);
-    measure(run, states, "and check", (struct pc_explore_options){.jobs = jobs, .probes = 7}, w->count);
+    measure(run, states, w->count, "mount, read", (struct pc_explore_options){.jobs = jobs});
+    measure(run, states, w->count, "and second mount",
+            (struct pc_explore_options){.jobs = jobs, .probes = 1});
+    measure(run, states, w->count, "and write", (struct pc_explore_options){.jobs = jobs, .probes = 3});
+    measure(run, states, w->count, "and check", (struct pc_explore_options){.jobs = jobs, .probes = 7});
     pc_run_free(run);
     free(states);
     return 0;
@@ -63,12 +162,13 @@ static int bench(const struct pc_engine *engine, const struct pc_run_options *op
 
 int main(int argc, char **argv) {
     static struct workload w;
-    const struct pc_engine *engine;
+    const struct pc_engine *engine = &nothing;
     struct pc_run_options options = {.geometry = {16, 16, 512, 256, 0xff}};
     uint32_t jobs = 1;
     char text[256];
 
-    if (argc < 2 || pc_engine_load(argv[1], &engine, text, sizeof(text)) != PC_OK) {
+    if (argc < 2 ||
+        (strcmp(argv[1], "nothing") != 0 && pc_engine_load(argv[1], &engine, text, sizeof(text)) != PC_OK)) {
         (void)fprintf(stderr, "usage: bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS]]]\n%s\n",
                       argc < 2 ? "" : text);
         return 2;
