@@ -59,7 +59,7 @@ lint: build
 	@tools/lint.sh $(BUILD)
 
 format: build
-	@$(BIN)/clang-format -i $$(git ls-files 'csrc/*.c' 'csrc/*.h' 'tests/c/*.c' 'tests/c/*.h')
+	@$(BIN)/clang-format -i $$(find csrc tests -name '*.[ch]')
 	@$(BIN)/ruff format -q harness models tests tools
 
 bench: build

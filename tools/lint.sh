@@ -3,7 +3,7 @@
 set -u
 build=$1
 failed=0
-c_files=$(find csrc tests/c -name '*.[ch]' | sort)
+c_files=$(find csrc tests -name '*.[ch]' | sort)
 python_folders="harness models tests tools"
 
 check() { # check NAME COMMAND...: runs it, says its name where it fails

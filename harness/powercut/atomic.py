@@ -4,10 +4,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+#: What ENOTBLK means here; the system's own words are about something else.
+NO_FILE = "it is no regular file"
+
+
+def reason(error: OSError) -> str:
+    """Why the system refuses, in a few words."""
+    if error.errno == errno.ENOTBLK:
+        return NO_FILE
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 @contextlib.contextmanager
@@ -15,8 +26,10 @@ def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
     """A path in the same folder for the block to write; afterwards that file is at ``path``, durably.
 
     With ``replace`` it takes the place of a file that is there, without it that is a FileExistsError. When
-    the block raises, nothing is left behind. Raises OSError.
+    the block raises, nothing is left behind. A symbolic link stays one. Raises OSError, also where ``path`` is
+    no regular file but, say, a device.
     """
+    path = demand_file(path)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary
@@ -37,6 +50,16 @@ def write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o777)
+
+
+def demand_file(path: Path) -> Path:
+    """The path behind symbolic links; it is a regular file's, or nothing's. Raises OSError."""
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.ENOTBLK, NO_FILE, str(path))
+    return path
 
 
 def _place(temporary: Path, path: Path) -> None:

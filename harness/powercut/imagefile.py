@@ -218,10 +218,10 @@ def _os_errors(path: Path) -> Iterator[None]:
     except FileExistsError as error:
         raise PowercutError(f"{path} is there already; say --force to replace it.") from error
     except OSError as error:
-        raise PowercutError(_system_sentence(path, error.errno or 0)) from error
+        raise PowercutError(_system_sentence(path, error)) from error
 
 
-def _system_sentence(path: Path, number: int) -> str:
+def _system_sentence(path: Path, error: OSError) -> str:
     way_out = {
         errno.ENOENT: "check the path, or make an image with `powercut format`",
         errno.EACCES: "check its permissions",
@@ -232,15 +232,14 @@ def _system_sentence(path: Path, number: int) -> str:
         errno.EFBIG: "raise the limit on file sizes or make a smaller image",
         errno.EISDIR: "name a file",
         errno.ENOTBLK: "name a regular file",
-    }.get(number, "check the path and the file system below it")
-    return f"Cannot use {path}: {os.strerror(number) if number else 'the system says no'}; {way_out}."
+    }.get(error.errno or 0, "check the path and the file system below it")
+    return f"Cannot use {path}: {atomic.reason(error)}; {way_out}."
 
 
 @contextlib.contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
     """The file's bytes, read as they are asked for. Raises OSError."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EISDIR if path.is_dir() else errno.ENOTBLK, "", str(path))
+    atomic.demand_file(path)
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             yield b""
@@ -257,8 +256,7 @@ def _held(path: Path, force: bool) -> Iterator[None]:
         return
     if not force:
         raise FileExistsError(path)
-    if not path.is_file():
-        raise OSError(errno.EISDIR if path.is_dir() else errno.ENOTBLK, "", str(path))
+    atomic.demand_file(path)
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -351,7 +349,7 @@ def _device_open(path: Path, flags: int, geometry: Any, device: Any, shown: Path
     if code == lib.BD_LOCKED:
         raise PowercutError(_locked(shown))
     if code in {lib.BD_SYSTEM, lib.BD_FULL}:
-        raise PowercutError(_system_sentence(shown, number[0]))
+        raise PowercutError(_system_sentence(shown, OSError(number[0], "")))
     text = bytes(ffi.string(lib.bd_code_text(code))).decode()
     raise PowercutError(f"Cannot open {shown}: {text}; check its geometry.")
 

@@ -116,6 +116,18 @@ def test_put_reads_a_file_and_get_writes_one(powercut: Command, tmp_path: Path, 
     assert powercut("get disk.img k").out == b"in"
 
 
+def test_a_symbolic_link_stays_one_when_its_file_is_replaced(powercut: Command, image: Path) -> None:
+    (image.parent / "target").write_bytes(b"old")
+    for link, target in (("out", "target"), ("link.img", "disk.img")):
+        (image.parent / link).symlink_to(target)
+    assert powercut("get link.img a/b -o out").code == 0
+    assert (image.parent / "target").read_bytes() == b"one"
+    assert powercut("format link.img --block-count 16 --force").code == 0
+    assert image.stat().st_size == 16 * 4096
+    assert (image.parent / "out").is_symlink()
+    assert (image.parent / "link.img").is_symlink()
+
+
 def test_put_replaces_a_value(powercut: Command, image: Path) -> None:
     powercut("put disk.img a/b", stdin=b"two")
     assert powercut("get disk.img a/b").out == b"two"
@@ -289,6 +301,9 @@ def test_an_image_on_a_larger_device_is_read_and_written(powercut: Command, imag
         ("put disk.img k --time 1969-12-31", ["1969-12-31"]),
         ("get disk.img a/b -o no/such/folder", ["no/such/folder"]),
         ("get disk.img a/b -o disk.img", ["disk.img"]),
+        ("get disk.img a/b -o /dev/null", ["/dev/null", "no regular file"]),
+        ("get disk.img a/b -o .", [".", "directory"]),
+        ("format /dev/null --block-count 16 --force", ["/dev/null", "no regular file"]),
         ("format disk.img --block-count 16", ["disk.img", "--force"]),
         ("ls disk.img --block-size 300", ["disk.img", "300"]),
         ("ls disk.img --block-size 512 --block-count 63", ["64", "63"]),

@@ -135,8 +135,9 @@ def get_command(image: Path, key: bytes, output: Path | None, **shape: int | Non
     try:
         atomic.write(output, value)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise PowercutError(f"Cannot write {output}: {reason}; name another file for --output.") from error
+        raise PowercutError(
+            f"Cannot write {output}: {atomic.reason(error)}; name another file for --output."
+        ) from error
 
 
 @click.command("put")
@@ -214,8 +215,9 @@ def _read_input(file: Path | None) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise PowercutError(f"Cannot read {file}: {reason}; name a file that can be read.") from error
+        raise PowercutError(
+            f"Cannot read {file}: {atomic.reason(error)}; name a file that can be read."
+        ) from error
 
 
 def _row(entry: Entry) -> tuple[str, str, str]:
