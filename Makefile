@@ -37,12 +37,12 @@ $(VENV)/tools.stamp: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 # The editable install: Python is read where it lies, C is built again when it is imported.
-$(VENV)/install.stamp: $(VENV)/tools.stamp meson.options
+$(BUILD)/install.stamp: $(VENV)/tools.stamp meson.options
 	@echo "building"
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD) --config-settings=setup-args=-Dwerror=true -e .
 	@touch $@
 
-build: $(VENV)/install.stamp
+build: $(BUILD)/install.stamp
 	@$(BIN)/ninja -C $(BUILD) --quiet >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log >&2; exit 1; }
 
 # --- what people ask for -----------------------------------------------------------------------------

@@ -26,8 +26,8 @@ def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
     """A path in the same folder for the block to write; afterwards that file is at ``path``, durably.
 
     With ``replace`` it takes the place of a file that is there, without it that is a FileExistsError. When
-    the block raises, nothing is left behind. A symbolic link stays one. Raises OSError, also where ``path`` is
-    no regular file but, say, a device.
+    the block raises, nothing is left behind. A symbolic link stays one. Raises OSError, also where
+    ``path`` is no regular file but, say, a device.
     """
     path = demand_file(path)
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
