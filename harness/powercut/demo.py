@@ -13,9 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from powercut import mutants
+from powercut.errors import PowercutError
+
 SEED = "2026"
 
-console = Console(highlight=False)
+#: The bug that is planted, of those in tests/mutants.
+PLANTED = "03-commit-before-data"
+
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
@@ -33,7 +39,7 @@ def main() -> int:
 def _generated(place: Path) -> int:
     return _run(
         "Generated operations on eight devices; after every device event the power is cut, once",
-        ["run", "--traces", "200", "--ops", "60", "--seed", SEED, "--save", str(place)],
+        ["run", "--traces", "300", "--ops", "80", "--seed", SEED, "--save", str(place)],
     )
 
 
@@ -61,13 +67,14 @@ def _image(place: Path) -> int:
 
 def _planted_bug(place: Path) -> int:
     """A known bug, built into a copy of the engine, has to be found."""
-    library = build_planted_bug(place)
-    if library is None:
+    made = build_planted_bug(place)
+    if made is None:
         console.print("\n[yellow]A planted bug: left out, its patches are in the source tree only.")
         return 0
+    library, breaks = made
     found = _run(
-        f"The same engine with a bug planted in it ({library.stem})",
-        ["run", "--engine", str(library), "--seconds", "30", "--seed", SEED, "--save", str(place)],
+        f"The same engine with a bug planted in it: {breaks}",
+        ["run", "--engine", str(library), "--traces", "8", "--seed", SEED, "--save", str(place)],
         expected=1,
     )
     traces = sorted(place.glob("*.trace.json"))
@@ -75,7 +82,7 @@ def _planted_bug(place: Path) -> int:
         console.print("[bold red]The planted bug was not caught.")
         return found or 1
     return _run(
-        "The saved trace, replayed on the engine with the bug",
+        "What was saved, replayed step by step on the engine with the bug",
         ["replay", str(traces[0]), "--engine", str(library)],
         expected=1,
     )
@@ -97,15 +104,13 @@ def write_littlefs_image(path: Path) -> int:
     return files - 1
 
 
-def build_planted_bug(place: Path) -> Path | None:
-    """The library of an engine with a planted bug, built by tools/mutants.py; None outside the source tree."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / "tools" / "mutants.py").is_file():
+def build_planted_bug(place: Path) -> tuple[Path, str] | None:
+    """The library of an engine with a planted bug, and what that breaks; None outside of the source tree."""
+    try:
+        (mutant,) = mutants.load_mutants([PLANTED])
+    except PowercutError:
         return None
-    command = [sys.executable, "-m", "tools.mutants", "build", "--first", "--output", str(place)]
-    made = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)
-    lines = made.stdout.split()
-    return Path(lines[-1]) if made.returncode == 0 and lines else None
+    return mutants.build(mutant, place), mutant.breaks
 
 
 def _run(title: str, arguments: Sequence[str], expected: int = 0) -> int:

@@ -220,10 +220,15 @@ def shrink(trace: Trace, engine: Engine, budget: int = BUDGET, judge: Judge | No
 
 def expecting(trace: Trace, engine: Engine, violation: Violation) -> Trace:
     """The trace with the violation as what is expected of this engine, and its crash state as the fault."""
-    words = " ".join([violation.words, *(f"{line}." for line in violation.differences)])
+    words = words_of(violation)
     return replace(
         trace,
         engine=EngineRef(engine.name, engine.version, trace.engine.options),
         state=violation.state,
         expect=Expectation("violation", violation.kind, violation.state, words),
     )
+
+
+def words_of(violation: Violation) -> str:
+    """The violation and the keys that differ, in one text."""
+    return " ".join([violation.words, *(f"{line}." for line in violation.differences)])

@@ -12,6 +12,7 @@ import click
 from powercut.cli.run import default_jobs
 from powercut.engine import Engine
 from powercut.replay import DEADLY, Replay, engine_for, replay, steps, updated
+from powercut.shrink import words_of
 from powercut.trace import Trace, load, save
 
 
@@ -56,7 +57,7 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
         lines.append(f"  {trace.note}")
     if shown.violation is None or shown.violation.kind not in DEADLY:
         lines.extend(steps(trace, engine))
-    lines.extend(_expectation(trace))
+    lines.extend(_expectation(trace, shown))
     if shown.violation is None:
         lines.append(f"now: held, in {shown.checked} crash states")
     else:
@@ -66,10 +67,13 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
     return "\n".join(lines)
 
 
-def _expectation(trace: Trace) -> list[str]:
+def _expectation(trace: Trace, shown: Replay) -> list[str]:
+    """What was saved; in few words where it is what is seen now."""
     expect, engine = trace.expect, trace.engine
     if not expect.kind:
         return ["saved: held"]
+    if shown.violation is not None and words_of(shown.violation) == expect.words:
+        return [f"saved: violation ({expect.kind}) of {engine.name} {engine.version}, in the same words"]
     return [f"saved: violation ({expect.kind}) of {engine.name} {engine.version}: {expect.words}"]
 
 
