@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: ISC
+"""The help and the pages: every command and option is told, and what is shown runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from powercut.cli import COMMANDS, cli
+
+
+def leaves(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by its words, such as `bench crash`."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        assert child is not None
+        yield from leaves(child, f"{path} {name}".strip())
+
+
+LEAVES = dict(leaves(cli, ""))
+
+
+def sections(root: Path) -> dict[str, str]:
+    """Of every page in docs/: the text below each heading that begins with `powercut NAME`, by that name."""
+    found: dict[str, str] = {}
+    for page in sorted((root / "docs").glob("*.md")):
+        for part in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE)[1:]:
+            match = re.match(r"`?powercut ([a-z]+(?: [a-z]+)*)", part)
+            if match:
+                found[match[1]] = found.get(match[1], "") + part
+    return found
+
+
+@pytest.mark.parametrize("name", list(LEAVES))
+def test_every_command_and_option_is_in_the_docs_and_none_that_is_not_there(root: Path, name: str) -> None:
+    section = sections(root).get(name)
+    assert section is not None, f"no page in docs/ has a heading `powercut {name}`"
+    parameters = [param for param in LEAVES[name].params if isinstance(param, click.Option)]
+    options = {text for param in parameters for text in [*param.opts, *param.secondary_opts]}
+    named = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", section))
+    help_options = {"--help", "-h"}
+    assert options - help_options <= named
+    assert named - help_options <= options
+
+
+@pytest.mark.parametrize("name", list(LEAVES))
+def test_help_ends_with_success(name: str) -> None:
+    result = CliRunner().invoke(cli, [*name.split(), "--help"])
+    assert result.exit_code == 0
+    assert f"Usage: cli {name} " in result.output
+
+
+def test_help_documents_the_exit_codes() -> None:
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for code in ("0 ", "1 ", "2 ", "130"):
+        assert re.search(rf"^ +{code}", result.output, flags=re.MULTILINE)
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name} ", result.output, flags=re.MULTILINE)
+
+
+def test_the_session_in_the_docs_runs_as_shown(root: Path, tmp_path: Path) -> None:
+    (session,) = re.findall(r"^```console\n(.*?)^```", (root / "docs/commands.md").read_text(), re.M | re.S)
+    shown = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    assert len(shown) > 5
+    powercut = f"{shlex.quote(sys.executable)} -m powercut"
+    for step in shown:
+        line, _, expected = step.partition("\n")
+        process = subprocess.run(
+            ["sh", "-c", line.replace("powercut ", powercut + " ", 1)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert process.stdout == expected, line
