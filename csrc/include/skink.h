@@ -76,6 +76,7 @@ struct skink_allocator {
 
 enum skink_flags {
     SKINK_OPEN_READ_ONLY = 1, /* write nothing, not even repairs; calls that change answer SKINK_READ_ONLY */
+    SKINK_OPEN_VERIFY = 4,    /* read back what was written; a block that did not keep it counts as bad */
     SKINK_OPEN_STAY_2_0 = 2   /* leave an image of on-disk version 2.0 at 2.0, which costs a compaction where
                                  2.1 would append; without it the first write raises it to 2.1 */
 };

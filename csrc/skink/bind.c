@@ -212,7 +212,7 @@ static void plan_step(struct change *c, const struct step *step, const struct pl
         if (step->tree_linked) {
             gstate_set_orphans(&c->gstate, false);
         } else {
-            change_tail(c, step->tree->first->pair, false);
+            change_tail(c, step->tree->first, false);
         }
     }
 }
@@ -257,7 +257,7 @@ static int link_orphans(struct skink *s, struct step *step) {
     struct change c;
     struct mdir *last = dir_last(step->dir);
     change_init(&c, s, last);
-    change_tail(&c, step->tree->first->pair, false);
+    change_tail(&c, step->tree->first, false);
     gstate_set_orphans(&c.gstate, true);
     int code = change_commit(s, &c);
     if (code != SKINK_OK) {

@@ -13,13 +13,18 @@ int blocks_init(const struct io *io, struct blocks *b) {
         return SKINK_NO_MEMORY;
     }
     memset(bits, 0, size);
-    *b = (struct blocks){bits, io->block_count, io->block_count, 0};
+    *b = (struct blocks){bits, io->block_count, io->block_count, 0, {NULL, 0, 0}};
     return SKINK_OK;
 }
 
 void blocks_release(const struct io *io, struct blocks *b) {
     io_free(io, b->bits);
     b->bits = NULL;
+    block_list_release(io, &b->bad);
+}
+
+int blocks_retire(const struct io *io, struct blocks *b, uint32_t block) {
+    return block_list_add(io, &b->bad, block);
 }
 
 bool blocks_used(const struct blocks *b, uint32_t block) {
@@ -33,6 +38,15 @@ int blocks_mark(struct blocks *b, uint32_t block) {
     b->bits[block / 8] = (uint8_t)(b->bits[block / 8] | 1u << block % 8);
     b->free--;
     return SKINK_OK;
+}
+
+void blocks_unretire(struct blocks *b, uint32_t block) {
+    for (size_t i = 0; i < b->bad.count; i++) {
+        if (b->bad.list[i] == block) {
+            b->bad.list[i] = b->bad.list[--b->bad.count];
+            return;
+        }
+    }
 }
 
 void blocks_free(struct blocks *b, uint32_t block) {

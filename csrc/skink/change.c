@@ -35,10 +35,9 @@ void change_delete(struct change *c, uint32_t id) {
     add_edit(c, EDIT_DELETE, id, NULL);
 }
 
-void change_tail(struct change *c, const uint32_t tail[2], bool hard) {
+void change_tail(struct change *c, const struct mdir *next, bool hard) {
     c->retail = true;
-    c->tail[0] = tail[0];
-    c->tail[1] = tail[1];
+    c->next = next;
     c->hard = hard;
 }
 
@@ -99,6 +98,11 @@ static void plan_delete(struct plan *p, const struct edit *e) {
     memmove(p->items + e->id, p->items + e->id + 1, (p->count - e->id) * sizeof(p->items[0]));
 }
 
+static const uint32_t *pair_of(const struct mdir *m) {
+    static const uint32_t none[2] = {BLOCK_NULL, BLOCK_NULL};
+    return m != NULL ? m->pair : none;
+}
+
 static int plan_make(struct skink *s, const struct change *c, struct plan *ret_plan) {
     const struct mdir *m = c->pair;
     struct plan p;
@@ -131,7 +135,7 @@ static int plan_make(struct skink *s, const struct change *c, struct plan *ret_p
     gstate_xor(&p.share, &c->taken);
     p.append_bytes += c->retail ? 12 : 0;
     p.append_bytes += memcmp(&p.share, &m->share, sizeof(p.share)) != 0 ? 4 + GSTATE_SIZE : 0;
-    memcpy(p.tail, c->retail ? c->tail : m->tail, sizeof(p.tail));
+    memcpy(p.tail, c->retail ? pair_of(c->next) : m->tail, sizeof(p.tail));
     p.hard = c->retail ? c->hard : m->hard;
     *ret_plan = p;
     return SKINK_OK;
@@ -215,6 +219,10 @@ static int append(struct skink *s, const struct change *c, const struct plan *p)
     if (code == SKINK_OK) {
         code = io_sync(&s->io); /* the commit point */
     }
+    if (code == IO_BAD_BLOCK) {
+        m->off = 0; /* the pair's other block may do */
+        return code;
+    }
     if (code != SKINK_OK) {
         return store_commit_failed(s, code);
     }
@@ -226,34 +234,60 @@ static int append(struct skink *s, const struct change *c, const struct plan *p)
 
 /* --- rewriting and splitting --------------------------------------------------------------------- */
 
+/* A free block, remembered in ret_blocks. */
+static int take_block(struct skink *s, struct block_list *ret_blocks, uint32_t *ret_block) {
+    int code = blocks_take(&s->blocks, ret_block);
+    if (code == SKINK_OK) {
+        code = block_list_add(&s->io, ret_blocks, *ret_block);
+        if (code != SKINK_OK) {
+            blocks_free(&s->blocks, *ret_block);
+        }
+    }
+    return code;
+}
+
+/* Writes the state into the first block of a pair. The second is left as it is: whatever it holds must count
+ * as older. */
+static int write_pair(struct skink *s, struct mdir *m, const struct state *state, struct rewritten *ret_end) {
+    uint8_t rev[4];
+    size_t patches = s->patches.count;
+    int code = io_read(&s->io, m->pair[1], 0, rev, 4);
+    if (code == SKINK_OK) {
+        m->rev = get_le32(rev) + 1;
+        code = mdir_rewrite(&s->io, m->pair[0], m->rev, state, s->new_bytes, s->super.minor > 0, &s->patches,
+                            ret_end);
+    }
+    if (code != SKINK_OK) {
+        s->patches.count = patches;
+    }
+    return code;
+}
+
 int pair_create(struct skink *s, const struct state *state, struct block_list *ret_blocks,
                 struct mdir **ret_m) {
     const struct io *io = &s->io;
     struct rewritten end;
-    uint8_t rev[4];
     struct mdir *m = io_alloc(io, sizeof(*m));
     if (m == NULL) {
         return SKINK_NO_MEMORY;
     }
     memset(m, 0, sizeof(*m));
-    int code = SKINK_OK;
-    for (int i = 0; i < 2 && code == SKINK_OK; i++) {
-        code = blocks_take(&s->blocks, &m->pair[i]);
+    int code = take_block(s, ret_blocks, &m->pair[1]);
+    if (code == SKINK_OK) {
+        code = take_block(s, ret_blocks, &m->pair[0]);
+    }
+    if (code == SKINK_OK) {
+        code = write_pair(s, m, state, &end);
+    }
+    while (code == IO_BAD_BLOCK) {
+        ret_blocks->count--; /* it was the last one taken */
+        code = blocks_retire(io, &s->blocks, m->pair[0]);
         if (code == SKINK_OK) {
-            code = block_list_add(io, ret_blocks, m->pair[i]);
-            if (code != SKINK_OK) {
-                blocks_free(&s->blocks, m->pair[i]);
-            }
+            code = take_block(s, ret_blocks, &m->pair[0]);
         }
-    }
-    if (code == SKINK_OK) {
-        /* the second block is left as it is: whatever it holds must count as older */
-        code = io_read(io, m->pair[1], 0, rev, 4);
-    }
-    if (code == SKINK_OK) {
-        m->rev = get_le32(rev) + 1;
-        code =
-            mdir_rewrite(io, m->pair[0], m->rev, state, s->new_bytes, s->super.minor > 0, &s->patches, &end);
+        if (code == SKINK_OK) {
+            code = write_pair(s, m, state, &end);
+        }
     }
     if (code != SKINK_OK) {
         io_free(io, m);
@@ -388,7 +422,7 @@ static void split_publish(struct skink *s, struct mdir *m, struct split *split) 
 }
 
 /* Reads as much of the pair's current block as its entries' bytes need. */
-static int read_old(struct skink *s, const struct mdir *m) {
+int pair_load_bytes(struct skink *s, const struct mdir *m) {
     uint32_t end = 0;
     for (uint32_t i = 0; i < m->count; i++) {
         const struct entry *e = m->entries[i];
@@ -408,7 +442,7 @@ static int rewrite(struct skink *s, const struct change *c, const struct plan *p
     struct mdir *m = c->pair;
     struct split split = {NULL, 0, 0, {NULL, 0, 0}};
     struct rewritten end;
-    int code = read_old(s, m);
+    int code = pair_load_bytes(s, m);
     if (code == SKINK_OK) {
         code = split_make(s, c, p, &split);
     }
@@ -454,7 +488,7 @@ static int drop(struct skink *s, struct change *c, const struct plan *p) {
     struct mdir *m = c->pair;
     struct change above;
     change_init(&above, s, m->prev);
-    change_tail(&above, p->tail, p->hard);
+    change_tail(&above, c->retail ? c->next : m->next, p->hard);
     above.gstate = c->gstate;
     above.taken = c->taken;
     gstate_xor(&above.taken, &m->share);
@@ -491,11 +525,9 @@ static int reserve(struct skink *s, const struct change *c, const struct plan *p
                                          sizeof(m->entries[0]));
 }
 
-int change_commit(struct skink *s, struct change *c) {
+/* One try. IO_BAD_BLOCK: nothing has changed, and the pair needs another block, or only another try. */
+static int commit_once(struct skink *s, struct change *c) {
     struct plan p;
-    if (s->broken) {
-        return SKINK_IO;
-    }
     int code = plan_make(s, c, &p);
     if (code != SKINK_OK) {
         return code;
@@ -517,5 +549,18 @@ int change_commit(struct skink *s, struct change *c) {
     }
     s->patches.count = 0;
     io_free(&s->io, p.items);
+    return code;
+}
+
+int change_commit(struct skink *s, struct change *c) {
+    int code = s->broken ? SKINK_IO : IO_BAD_BLOCK;
+    while (code == IO_BAD_BLOCK) {
+        bool appends = c->pair->off != 0;
+        code = commit_once(s, c);
+        if (code == IO_BAD_BLOCK && !(appends && c->pair->off == 0)) {
+            int moved = pair_relocate(s, c->pair);
+            code = moved == SKINK_OK ? IO_BAD_BLOCK : moved;
+        }
+    }
     return code;
 }

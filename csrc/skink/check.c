@@ -30,7 +30,10 @@ static int check_blocks(const struct skink *s, char *text, size_t text_size) {
     if (code != SKINK_OK) {
         return code;
     }
-    bool lost = s->ready && map.free != s->blocks.free;
+    for (size_t i = 0; i < s->blocks.bad.count && code == SKINK_OK; i++) {
+        code = blocks_mark(&map, s->blocks.bad.list[i]);
+    }
+    bool lost = s->ready && (code != SKINK_OK || map.free != s->blocks.free);
     if (s->ready && !lost) {
         lost = memcmp(map.bits, s->blocks.bits, s->io.block_count / 8) != 0;
     }

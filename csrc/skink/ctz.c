@@ -157,6 +157,26 @@ static int write_block(const struct io *io, const struct ctz_source *source, uin
     return code == SKINK_OK ? io_prog(io, chain[index], 0, scratch, padded) : code;
 }
 
+/* Finds a block for block i, and another if that has gone bad. */
+static int place_block(const struct io *io, struct blocks *blocks, const struct ctz_source *source,
+                       uint32_t size, uint32_t index, uint32_t *chain, uint8_t *scratch) {
+    int code;
+    do {
+        code = blocks_take(blocks, &chain[index]);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        code = write_block(io, source, size, index, chain, scratch);
+        if (code == IO_BAD_BLOCK && blocks_retire(io, blocks, chain[index]) != SKINK_OK) {
+            code = SKINK_NO_MEMORY;
+        }
+    } while (code == IO_BAD_BLOCK);
+    if (code != SKINK_OK) {
+        blocks_free(blocks, chain[index]);
+    }
+    return code;
+}
+
 int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_source *source, uint32_t size,
               uint32_t kept, const struct block_list *old, uint8_t *scratch, struct block_list *ret_list,
               uint32_t *ret_head) {
@@ -173,15 +193,12 @@ int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_sourc
         chain[i] = old->list[old->count - 1 - i];
     }
     for (uint32_t i = kept; i < count && code == SKINK_OK; i++) {
-        code = blocks_take(blocks, &chain[i]);
+        code = place_block(io, blocks, source, size, i, chain, scratch);
         if (code == SKINK_OK) {
             code = block_list_add(io, ret_list, chain[i]);
             if (code != SKINK_OK) {
                 blocks_free(blocks, chain[i]);
             }
-        }
-        if (code == SKINK_OK) {
-            code = write_block(io, source, size, i, chain, scratch);
         }
     }
     if (code == SKINK_OK) {

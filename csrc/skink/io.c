@@ -36,6 +36,7 @@ int io_init(struct io *io, const struct bd *dev, const struct skink_allocator *m
     io->block_count = geo->block_count;
     io->prog_size = geo->prog_size;
     io->read_size = geo->read_size;
+    io->verify = false;
     io->bounce = io_alloc(io, io->block_size);
     return io->bounce != NULL ? SKINK_OK : SKINK_NO_MEMORY;
 }
@@ -111,12 +112,34 @@ int io_read(const struct io *io, uint32_t block, uint32_t off, void *ret_bytes, 
     return code;
 }
 
+static int write_code(int bd_code) {
+    return bd_code == BD_BAD_BLOCK ? IO_BAD_BLOCK : io_code(bd_code);
+}
+
+/* Whether the device holds what it was told to. */
+static int read_back(const struct io *io, uint32_t block, uint32_t off, const uint8_t *bytes, uint32_t size) {
+    uint8_t got[256];
+    for (uint32_t done = 0; done < size;) {
+        uint32_t part = min_u32(size - done, (uint32_t)sizeof(got));
+        int code = io_read(io, block, off + done, got, part);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        if (memcmp(got, bytes + done, part) != 0) {
+            return IO_BAD_BLOCK;
+        }
+        done += part;
+    }
+    return SKINK_OK;
+}
+
 int io_prog(const struct io *io, uint32_t block, uint32_t off, const void *bytes, uint32_t size) {
-    return io_code(io->dev->ops->prog(io->dev->self, block, off, bytes, size));
+    int code = write_code(io->dev->ops->prog(io->dev->self, block, off, bytes, size));
+    return code == SKINK_OK && io->verify ? read_back(io, block, off, bytes, size) : code;
 }
 
 int io_erase(const struct io *io, uint32_t block) {
-    return io_code(io->dev->ops->erase(io->dev->self, block));
+    return write_code(io->dev->ops->erase(io->dev->self, block));
 }
 
 int io_sync(const struct io *io) {

@@ -6,6 +6,8 @@
 #ifndef SKINK_IO_H
 #define SKINK_IO_H
 
+#include <stdbool.h>
+
 #include "skink.h"
 
 struct io {
@@ -14,7 +16,12 @@ struct io {
     uint32_t block_size, block_count; /* block_count: the image's, at most the device's */
     uint32_t prog_size, read_size;
     uint8_t *bounce; /* block_size bytes, for reads that the device could not do as they are */
+    bool verify;     /* read back what was programmed */
 };
+
+/* What a prog or an erase answers when this one block has gone bad: another must take its place. It never
+ * reaches a caller of the engine. */
+#define IO_BAD_BLOCK 1
 
 /* malloc and free. */
 const struct skink_allocator *io_default_allocator(void);
@@ -32,7 +39,7 @@ int io_reserve(const struct io *io, void *array_slot, size_t *capacity, size_t c
 /* Any bytes of one block. Errors: SKINK_IO; SKINK_CORRUPT if the range is not in the device. */
 int io_read(const struct io *io, uint32_t block, uint32_t off, void *ret_bytes, uint32_t size);
 
-/* off and size are multiples of prog_size. */
+/* off and size are multiples of prog_size. Errors: SKINK_IO, IO_BAD_BLOCK; so too for an erase. */
 int io_prog(const struct io *io, uint32_t block, uint32_t off, const void *bytes, uint32_t size);
 int io_erase(const struct io *io, uint32_t block);
 int io_sync(const struct io *io);

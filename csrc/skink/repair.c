@@ -57,13 +57,6 @@ static int finish_move(struct skink *s) {
 
 /* --- the thread ---------------------------------------------------------------------------------- */
 
-static const uint32_t no_pair[2] = {BLOCK_NULL, BLOCK_NULL};
-
-/* Where a pair's tail must point. */
-static const uint32_t *next_pair(const struct mdir *m) {
-    return m->next != NULL ? m->next->pair : no_pair;
-}
-
 bool store_tail_is_right(const struct mdir *m) {
     return m->next != NULL ? pair_same(m->tail, m->next->pair) : pair_is_null(m->tail);
 }
@@ -79,7 +72,7 @@ static int mend_tails(struct skink *s) {
         if (!store_tail_is_right(m)) {
             struct change c;
             change_init(&c, s, m);
-            change_tail(&c, next_pair(m), m->hard && m->next != NULL && m->next->dir == m->dir);
+            change_tail(&c, m->next, m->hard && m->next != NULL && m->next->dir == m->dir);
             int code = change_commit(s, &c);
             if (code != SKINK_OK) {
                 return code;
@@ -95,7 +88,7 @@ void store_plan_run(struct change *c, struct mdir *m) {
         gstate_xor(&c->taken, &end->share);
         end = end->next;
     }
-    change_tail(c, end != NULL ? end->pair : no_pair, false);
+    change_tail(c, end, false);
 }
 
 void store_retire_run(struct skink *s, struct mdir *m) {

@@ -25,6 +25,7 @@ int skink_open(const struct skink_config *config, struct skink **ret_store) {
         mem->free(mem->ctx, s);
         return code;
     }
+    s->io.verify = (config->flags & SKINK_OPEN_VERIFY) != 0;
     s->old_bytes = io_alloc(&s->io, s->io.block_size);
     code = s->old_bytes != NULL ? store_load(s) : SKINK_NO_MEMORY;
     if (code != SKINK_OK) {

@@ -58,8 +58,8 @@ struct change {
     struct mdir *pair;
     struct edit edits[CHANGE_EDITS];
     uint32_t count;
-    bool retail; /* the tail changes too */
-    uint32_t tail[2];
+    bool retail;             /* the tail changes too */
+    const struct mdir *next; /* where the tail is to point; NULL: nowhere */
     bool hard;
     struct gstate gstate; /* the store's global state from this commit on */
     struct gstate taken;  /* shares of pairs that leave the thread with this commit */
@@ -69,7 +69,7 @@ void change_init(struct change *c, const struct skink *s, struct mdir *pair);
 void change_create(struct change *c, uint32_t id, const struct item *item);
 void change_value(struct change *c, uint32_t id, const struct item *item);
 void change_delete(struct change *c, uint32_t id);
-void change_tail(struct change *c, const uint32_t tail[2], bool hard);
+void change_tail(struct change *c, const struct mdir *next, bool hard);
 
 /* Makes the change durable, then visible in memory. This is the commit point of every operation.
  * Deleted and replaced entries are freed; a pair that has become empty is gone. Errors: SKINK_NO_SPACE,
@@ -84,6 +84,15 @@ int pair_create(struct skink *s, const struct state *state, struct block_list *r
 
 /* Turns a failure of a commit into a broken store. */
 int store_commit_failed(struct skink *s, int code);
+
+/* Loads into old_bytes what a pair's entries need of its current block. */
+int pair_load_bytes(struct skink *s, const struct mdir *m);
+
+/* --- relocate.c ---------------------------------------------------------------------------------- */
+
+/* Moves a pair, as it is, off its other block, which has gone bad, to a fresh one. Errors: SKINK_NO_SPACE,
+ * SKINK_NO_MEMORY: nothing has changed. SKINK_IO: also for the superblock's pair, which cannot move. */
+int pair_relocate(struct skink *s, struct mdir *m);
 
 /* --- repair.c ------------------------------------------------------------------------------------ */
 

@@ -120,6 +120,7 @@ int skink_format(const struct bd *device, const struct skink_allocator *allocato
     code = check_options(&io, options != NULL ? options : &defaults, &sb);
     if (code == SKINK_OK) {
         code = format(&io, &sb);
+        code = code == IO_BAD_BLOCK ? SKINK_IO : code; /* the superblock has no other place */
     }
     io_release(&io);
     return code;
