@@ -21,7 +21,7 @@
 struct file {
     int fd;
     int read_only;
-    int lost; /* a sync failed: what was written before it may be gone, and no later sync can say that it is not */
+    int lost; /* a sync failed: what was written before it may be gone, whatever a later sync says */
     struct bd_geometry geometry;
     uint8_t *erased; /* one block of the erase value */
 };

@@ -133,7 +133,8 @@ static size_t base_of(const struct key *key) {
     return at;
 }
 
-/* The key that a rename arrives at: target itself, or source's last segment in it where it is a dictionary. */
+/* The key that a rename arrives at: target itself, or, where that is a dictionary, source's last segment in
+ * it. */
 static int rename_target(const struct store *store, const struct key *source, const struct key *target,
                          struct key *ret) {
     size_t base = base_of(source);
