@@ -99,7 +99,8 @@ class _Worker:
             self.process.start()
         theirs.close()
         self.index: int | None = None
-        self._life: tuple[int, int] = (-1, -1)
+        self.ready = False
+        self._life: tuple[int, ...] = ()
         self._since = time.monotonic()
         self._base = 0
 
@@ -119,8 +120,9 @@ class _Worker:
         return self.watch.count - self._base if self.index is not None else 0
 
     def hangs(self, seconds: float) -> bool:
-        """Whether the task showed no life for so long."""
-        now, life = time.monotonic(), self.watch.life
+        """Whether the task showed no life for so long; a process has a minute to start."""
+        now, life = time.monotonic(), (self.ready, *self.watch.life)
+        seconds = seconds if self.ready else max(seconds, 60.0)
         if life != self._life:
             self._life, self._since = life, now
         return self.index is not None and now - self._since > seconds
@@ -169,19 +171,15 @@ class Campaign:
                 deadline = time.monotonic() + seconds
                 while time.monotonic() < deadline and not self._interrupts:
                     if worker.pipe.poll(0.2):
-                        return self._shrunk(worker, failure)
-                    if not worker.process.is_alive():
-                        break
+                        kind, payload = worker.pipe.recv()
+                        if kind != "ready":
+                            return payload if isinstance(payload, Trace) else failure.trace
+        except (EOFError, OSError):
+            pass
         finally:
             worker.end()
+            self.tally.interrupted = self._interrupts > 0
         return failure.trace
-
-    def _shrunk(self, worker: _Worker, failure: Failure) -> Trace:
-        try:
-            kind, payload = worker.pipe.recv()
-        except EOFError:
-            return failure.trace
-        return payload if kind == "shrunk" and isinstance(payload, Trace) else failure.trace
 
     def _interrupt(self) -> None:
         self._interrupts += 1
@@ -236,6 +234,9 @@ class Campaign:
             worker.process.join(10)
             self._lost(at, worker, _death(worker.process.exitcode))
             return
+        if kind == "ready":
+            worker.ready = True
+            return
         if kind == "refused":
             raise PowercutError(payload)
         if kind == "broken":
@@ -247,6 +248,8 @@ class Campaign:
 
     def _lost(self, at: int, worker: _Worker, violation: Violation) -> None:
         """A worker died or hangs: its trace fails, and another worker takes its place."""
+        if not worker.ready:
+            raise PowercutError(f"A worker process could not start ({violation.code}); run powercut again.")
         self.tally.traces += 1
         self._fail(worker, (violation,))
         worker.end()

@@ -13,6 +13,7 @@ from powercut.errors import PowercutError
 from powercut.geometry import Geometry
 from powercut.native import engine_names, engine_path, ffi, lib
 from powercut.ops import CODES, KINDS, Op, clock
+from powercut.pyengine import as_engine, load_class
 from powercut.trace import DEFAULTS, EngineOptions
 from powercut_models import Row
 
@@ -129,7 +130,7 @@ class Watch:
 class Engine:
     """An engine of the ABI, in a shared library."""
 
-    def __init__(self, pointer: Any, origin: str, keep: object = None) -> None:
+    def __init__(self, pointer: Any, keep: object, *, origin: str) -> None:
         self._engine = pointer
         self._keep = keep
         self.origin = origin
@@ -140,17 +141,21 @@ class Engine:
 
     @classmethod
     def load(cls, name: str) -> Engine:
-        """A built-in engine by name, or any engine by the path of its library (with a ``/`` in it).
+        """A built-in engine by name, a library by its path (with a ``/``), or a class (``file.py:Class``).
 
         Raises PowercutError: there is none, or the library is no engine of this ABI version.
         """
+        if ":" in name:
+            made = load_class(name)
+            bits = sum(CAPABILITIES[able] for able in made.capabilities)
+            return cls(*as_engine(made, bits), origin=name)
         path = _library(name)
         pointer = ffi.new("const struct pc_engine **")
         text = ffi.new("char[]", 512)
         code = lib.pc_engine_load(str(path).encode(), pointer, text, 512)
         if code != 0:
             raise PowercutError(f"Cannot use {path} as an engine: {_text(text)}.")
-        return cls(pointer[0], name)
+        return cls(pointer[0], None, origin=name)
 
     def format(self, geometry: Geometry, options: EngineOptions = DEFAULTS) -> bytes:
         """The image of an empty store, block after block. Raises EngineRefusedError."""

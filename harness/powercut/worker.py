@@ -34,6 +34,7 @@ def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
     """Serves ("run", index) and ("shrink", trace, violations, budget) until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = _Server(work, Watch(memory))
+    pipe.send(("ready", None))
     while True:
         try:
             task = pipe.recv()

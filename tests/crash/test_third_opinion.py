@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: ISC
+"""The third opinion: what skink leaves on a device, whole or cut, real littlefs reads as the model says; what
+littlefs leaves, skink reads; and each goes on writing where the other stopped."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+from littlefs import LittleFS
+from littlefs.errors import LittleFSError
+
+from powercut import littlefs
+from powercut.cli.run import profile
+from powercut.engine import Engine, Run
+from powercut.generate import GEOMETRIES, operations
+from powercut.geometry import Geometry
+from powercut.native import ffi, lib
+from powercut.ops import Literal, Op
+from powercut.predict import predict
+from powercut_models import Row, StoreModel
+
+SHAPES = (
+    *GEOMETRIES,
+    Geometry(1, 1, 4096, 64, 0xFF),
+    Geometry(512, 512, 512, 128, None),
+    Geometry(128, 128, 128, 512, 0xFF),
+    Geometry(16, 16, 256, 256, 0x00),
+)
+EVERY = 7
+
+
+@cache
+def skink() -> Engine:
+    return Engine.load("skink")
+
+
+def by_key(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.key)
+
+
+def blocks_used(image: bytes, geometry: Geometry) -> int:
+    """What skink_stat says."""
+    shape = ffi.new("struct bd_geometry *")
+    shape.read_size, shape.prog_size = geometry.read_size, geometry.prog_size
+    shape.block_size, shape.block_count = geometry.block_size, geometry.block_count
+    shape.erase_value = -1 if geometry.erase_value is None else geometry.erase_value
+    device, store, stat = ffi.new("struct bd *"), ffi.new("struct skink **"), ffi.new("struct skink_stat *")
+    memory = ffi.from_buffer("uint8_t[]", bytearray(image), require_writable=True)
+    assert lib.bd_ram_wrap(shape, memory, device) == 0
+    config = ffi.new("struct skink_config *", {"device": device})
+    assert lib.skink_open(config, store) == 0
+    assert lib.skink_stat(store[0], stat) == 0
+    lib.skink_close(store[0])
+    lib.bd_close(device)
+    return int(stat.blocks_used)
+
+
+def assert_both_see(image: bytes, geometry: Geometry, expected: Sequence[Row], where: str) -> None:
+    """littlefs and skink see these rows in an image at rest, and count the same blocks."""
+    fs = littlefs.recovered(image, geometry)
+    assert littlefs.rows(fs) == by_key(expected), where
+    assert by_key(skink().entries(image, geometry)) == by_key(expected), where
+    assert blocks_used(image, geometry) == fs.used_block_count, where
+
+
+def allowed(run: Run, model: StoreModel, state: int) -> list[list[Row]]:
+    done, in_flight = run.position(state)
+    return [by_key(model.rows(at)) for at in range(done, done + 1 + in_flight)]
+
+
+def write_on(image: bytes, geometry: Geometry, rows: Sequence[Row], ops: Sequence[Op], where: str) -> bytes:
+    """Has skink go on writing; the image that it leaves is what the model and littlefs say."""
+    with skink().record(geometry, ops, image=image) as run:
+        prediction = predict(run, tuple(ops), tuple(rows), None)
+        try:
+            assert not prediction.wrong, where
+            after = run.image(run.event_count)
+            assert_both_see(after, geometry, prediction.model.rows(), where)
+        finally:
+            prediction.model.close()
+    return after
+
+
+def generated(geometry: Geometry, seed: int, count: int, rows: Sequence[Row] = ()) -> tuple[Op, ...]:
+    held = tuple((row.key, None if row.data is None else len(row.data)) for row in rows)
+    return tuple(operations(profile(skink(), geometry), seed, count, held))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("geometry", SHAPES, ids=str)
+def test_littlefs_reads_what_a_run_leaves_and_what_its_power_cuts_leave(
+    geometry: Geometry, seed: int
+) -> None:
+    ops = generated(geometry, seed, 60)
+    draw = random.Random(seed)
+    every = 1 if seed == 0 and geometry.block_size <= 512 else EVERY
+    with skink().record(geometry, ops) as run:
+        prediction = predict(run, ops, (), None)
+        try:
+            assert_both_see(run.image(run.event_count), geometry, prediction.model.rows(), "the final image")
+            for state in range(draw.randrange(every), run.event_count + 1, every):
+                where = f"state {state} of {geometry}, seed {seed}: {run.event(max(state - 1, 0))}"
+                image = run.image(state)
+                seen = littlefs.entries(image, geometry)
+                assert seen in allowed(run, prediction.model, state), where
+                if state % (5 * every) == 0:
+                    more = generated(geometry, seed + state, 6, seen)
+                    write_on(image, geometry, seen, more, f"{where}, written on")
+        finally:
+            prediction.model.close()
+
+
+# --- the other way round ---------------------------------------------------------------------------------
+
+
+def one_operation(fs: LittleFS, draw: random.Random, block_size: int) -> None:
+    """Something that may fail, as an everyday program would do it."""
+    names = ["a", "b", "ab", "a b", "c", "d" * 20, "\xff\x01"]
+    path, other = ("/" + "/".join(draw.choices(names, k=draw.randint(1, 4))) for _ in range(2))
+    sizes = [0, 1, 15, block_size // 8, block_size // 8 + 1, block_size - 1, block_size, 3 * block_size]
+    kind = draw.choice(["write", "write", "write", "time", "mkdir", "mkdir", "rename", "rename", "remove"])
+    if kind in ("write", "time"):
+        with fs.open(path, "wb") as file:
+            file.write(draw.randbytes(draw.choice(sizes)))
+        if kind == "time":
+            littlefs.set_time(fs, path, (draw.randrange(30_000), draw.randrange(86_400 * 10**12)))
+    elif kind == "mkdir":
+        fs.mkdir(path)
+    elif kind == "rename" and not other.startswith(f"{path}/"):  # littlefs lets a directory vanish into itself
+        fs.rename(path, other)
+    elif kind == "remove":
+        fs.remove(path)
+
+
+def many(fs: LittleFS, draw: random.Random, count: int, block_size: int) -> None:
+    done = 0
+    for _ in range(count):
+        try:
+            one_operation(fs, draw, block_size)
+            done += 1
+        except (LittleFSError, OSError):
+            continue
+    assert done > count // 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("geometry", SHAPES, ids=str)
+def test_skink_and_littlefs_take_turns_on_one_image(geometry: Geometry, seed: int) -> None:
+    draw = random.Random(f"{geometry} {seed}")
+    memory = littlefs.Memory(geometry)
+    fs = littlefs.mount(memory, geometry, fresh=True, name_max=40, block_cycles=30)
+    for turn in range(3):
+        many(fs, draw, 80, geometry.block_size)
+        rows = littlefs.rows(fs)
+        assert_both_see(memory.image, geometry, rows, f"turn {turn}, littlefs wrote")
+        ops = generated(geometry, seed * 10 + turn, 25, rows)
+        memory = littlefs.Memory(
+            geometry, write_on(memory.image, geometry, rows, ops, f"turn {turn}, skink wrote")
+        )
+        fs = littlefs.mount(memory, geometry, name_max=40, block_cycles=30)
+
+
+@pytest.mark.parametrize("geometry", [SHAPES[0], SHAPES[1], Geometry(16, 16, 128, 2048, None)], ids=str)
+def test_directories_of_several_hundred_entries_go_both_ways(geometry: Geometry) -> None:
+    draw = random.Random(str(geometry))
+    names = [b"%s%03d" % (draw.choice([b"a", b"ab", b"b"]), index) for index in range(400)]
+    rows = [Row(b"wide", "dictionary", None, None)]
+    rows += [
+        Row(b"wide/" + name, "value", name * draw.randrange(4), (index, index))
+        for index, name in enumerate(names)
+    ]
+    image = littlefs.write(rows, geometry)
+    assert_both_see(image, geometry, rows, "littlefs wrote")
+    ops = [Op("set", b"wide/x%03d" % index, value=Literal(b"%d" % index)) for index in range(100)]
+    ops += [Op("remove", b"wide/" + name) for name in draw.sample(names, 150)]
+    ops += [
+        Op("rename", b"wide/x%03d" % index, target=b"deep/er/y%03d" % index) for index in range(0, 100, 3)
+    ]
+    write_on(image, geometry, rows, ops, "skink wrote on")
