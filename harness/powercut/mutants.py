@@ -7,7 +7,8 @@
 
 A mutant is a patch in tests/mutants. The first lines of its header say, in one sentence each, what it
 `Breaks:`, and by which kinds of violation it may be `Caught by:`. `Start:` is `torn` or `cut` for one that
-only shows on a device that lost power earlier. With `Needs:` it is not counted: no campaign can see it yet.
+only shows on a device that lost power earlier; `Operations:` says how many a workload needs. With `Needs:` it
+is not counted: no campaign can see it yet.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -45,22 +47,26 @@ ENGINE = "skink"
 SOURCES = ("skink/*.c", "blockdev/*.c", "engines/skink.c")
 INCLUDES = ("include", "skink", "blockdev")
 
+#: In a trace, where a patch does not say otherwise.
+OPERATIONS = 60
+
 #: Crash states and operations that making one trace small may cost; see shrink.py.
 SHRINK_BUDGET = 150_000
 
-_FIELD = re.compile(r"(Breaks|Caught by|Start|Needs): (.+)")
+_FIELD = re.compile(r"(Breaks|Caught by|Start|Operations|Needs): (.+)")
 _VERSION = re.compile(r'(#define SKINK_VERSION "[^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One planted bug. ``start``: empty, ``cut`` or ``torn``. ``needs``: why it cannot be caught yet; else
-    empty."""
+    """One planted bug. ``start``: empty, ``cut`` or ``torn``. ``operations``: in a trace. ``needs``: why it
+    cannot be caught yet; else empty."""
 
     name: str
     breaks: str
     caught_by: frozenset[str]
     start: str
+    operations: int
     needs: str
     patch: patches.Patch
 
@@ -70,7 +76,6 @@ class Search:
     """How to look for the violation: ``seconds`` at most, before the trace is made small."""
 
     seed: int = 2026
-    operations: int = 60
     seconds: float = 60.0
     jobs: int = 1
     budget: int = SHRINK_BUDGET
@@ -78,7 +83,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one mutant. ``kind``: empty if nothing was found; ``states`` and ``seconds``: until it was.
+    """What came of one mutant. ``kind``: empty if nothing was found. ``states``, ``seconds``: until it was.
     ``trace``: made small; ``again``: it fails on the mutant once more; ``held``: and not on the engine
     itself."""
 
@@ -123,13 +128,16 @@ def _load(path: Path) -> Mutant:
         patch = patches.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, patches.PatchError) as error:
         raise PowercutError(f"Cannot read the planted bug {path.name}: {error}.") from error
-    fields = dict(match.groups() for match in map(_FIELD.match, patch.header) if match)
+    fields = {match[1]: match[2] for match in map(_FIELD.match, patch.header) if match}
     for name in ("Breaks", "Caught by"):
         if not fields.get(name):
             raise PowercutError(f"The planted bug {path.name} lacks the line {name!r} in its header.")
     kinds = frozenset(kind.strip() for kind in fields["Caught by"].split(","))
+    count = fields.get("Operations", str(OPERATIONS))
     start, needs = fields.get("Start", ""), fields.get("Needs", "")
-    return Mutant(path.stem, fields["Breaks"], kinds, start, needs, patch)
+    if not count.isdigit() or start not in ("", "cut", "torn"):
+        raise PowercutError(f"The planted bug {path.name} has a header that cannot be: {start or count}.")
+    return Mutant(path.stem, fields["Breaks"], kinds, start, int(count), needs, patch)
 
 
 def _named(name: str, mutants: Sequence[Mutant]) -> Mutant:
@@ -229,9 +237,9 @@ def make_source(mutant: Mutant, engine: Engine, search: Search) -> Source:
     profiles = tuple(profile(engine, geometry) for geometry in GEOMETRIES)
     reference = EngineRef(engine.name, engine.version)
     if not mutant.start:
-        return GeneratedSource(search.seed, search.operations, profiles, reference)
+        return GeneratedSource(search.seed, mutant.operations, profiles, reference)
     torn = mutant.start == "torn"
-    return WornSource(search.seed, search.operations // 2, profiles, reference, ENGINE, torn)
+    return WornSource(search.seed, mutant.operations // 2, profiles, reference, ENGINE, torn)
 
 
 # --- the command line ------------------------------------------------------------------------------------
@@ -239,9 +247,10 @@ def make_source(mutant: Mutant, engine: Engine, search: Search) -> Source:
 
 def show(outcomes: Sequence[Outcome], console: Console) -> None:
     """A table of what came of each."""
-    table = Table()
-    for title in ("mutant", "caught by", "states", "seconds", "ops", "replayed on it", "on skink"):
-        table.add_column(title, no_wrap=True, justify="right" if title in ("states", "seconds", "ops") else "left")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for title in ("mutant", "caught by", "states", "seconds", "ops", "on it", "on skink"):
+        right = title in ("states", "seconds", "ops")
+        table.add_column(title, no_wrap=True, justify="right" if right else "left")
     for one in outcomes:
         operations = "" if one.trace is None else str(len(one.trace.operations))
         caught = f"[green]{one.kind}" if one.caught else f"[bold red]{one.kind or 'nothing'}"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""Images that a power cut left behind, as starting points: what only a torn program or a later mount shows."""
+"""Images that a power cut left behind, as starting points: for what only a torn program or a later mount
+shows."""
 
 from __future__ import annotations
 

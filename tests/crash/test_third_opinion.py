@@ -122,6 +122,8 @@ def one_operation(fs: LittleFS, draw: random.Random, block_size: int) -> None:
     path, other = ("/" + "/".join(draw.choices(names, k=draw.randint(1, 4))) for _ in range(2))
     sizes = [0, 1, 15, block_size // 8, block_size // 8 + 1, block_size - 1, block_size, 3 * block_size]
     kind = draw.choice(["write", "write", "write", "time", "mkdir", "mkdir", "rename", "rename", "remove"])
+    if kind in ("write", "time", "mkdir") and draw.random() < 0.5:
+        fs.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
     if kind in ("write", "time"):
         with fs.open(path, "wb") as file:
             file.write(draw.randbytes(draw.choice(sizes)))
@@ -143,7 +145,7 @@ def many(fs: LittleFS, draw: random.Random, count: int, block_size: int) -> None
             done += 1
         except (LittleFSError, OSError):
             continue
-    assert done > count // 8
+    assert done > 10
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -153,7 +155,7 @@ def test_skink_and_littlefs_take_turns_on_one_image(geometry: Geometry, seed: in
     memory = littlefs.Memory(geometry)
     fs = littlefs.mount(memory, geometry, fresh=True, name_max=40, block_cycles=30)
     for turn in range(3):
-        many(fs, draw, 80, geometry.block_size)
+        many(fs, draw, 200, geometry.block_size)
         rows = littlefs.rows(fs)
         assert_both_see(memory.image, geometry, rows, f"turn {turn}, littlefs wrote")
         ops = generated(geometry, seed * 10 + turn, 25, rows)
