@@ -115,7 +115,7 @@ int bd_file_open(const char *path, uint32_t flags, const struct bd_geometry *geo
 
 /* Counts what passes. */
 struct bd_counts {
-    uint64_t reads, progs, erases, syncs;      /* calls */
+    uint64_t reads, progs, erases, syncs;         /* calls */
     uint64_t read_bytes, prog_bytes, erase_bytes; /* bytes; an erase counts its block */
 };
 int bd_count_open(const struct bd *below, struct bd *ret_dev);

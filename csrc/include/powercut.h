@@ -127,22 +127,22 @@ enum pc_durability {
 
 /* Limits of a mounted store. */
 struct pc_facts {
-    uint32_t name_max;   /* bytes in one segment */
-    uint64_t value_max;  /* bytes in one value */
+    uint32_t name_max;  /* bytes in one segment */
+    uint64_t value_max; /* bytes in one value */
 };
 
 /* What format and mount are told. Zero is the default for each. */
 struct pc_options {
-    uint32_t name_max;    /* format: bytes in a segment */
-    uint32_t read_only;   /* mount: write nothing */
-    uint32_t disk_minor;  /* format: the format's minor version + 1; 0: the engine's newest */
+    uint32_t name_max;     /* format: bytes in a segment */
+    uint32_t read_only;    /* mount: write nothing */
+    uint32_t disk_minor;   /* format: the format's minor version + 1; 0: the engine's newest */
     uint32_t value_checks; /* format: checksums over values */
 };
 
 /* The engine. A store is whatever mount returns. Functions that return int return an enum pc_code.
  * The explorer mounts stores on different devices from several threads at once. */
 struct pc_engine {
-    uint32_t abi_version; /* PC_ABI_VERSION */
+    uint32_t abi_version;  /* PC_ABI_VERSION */
     uint32_t capabilities; /* enum pc_capability, added up */
     uint32_t durability;   /* enum pc_durability */
     const char *name;      /* "skink" */
@@ -190,27 +190,28 @@ struct pc_hash pc_hash_answer(uint32_t op_kind, uint64_t a, uint64_t b, const vo
 
 /* --- recording ----------------------------------------------------------------------------------- */
 
-/* Opens an engine's library. On failure *ret_text, a static string, says what was wrong with it. The
- * library stays loaded for the life of the process. Errors: PC_NOT_FOUND (no such file, or not loadable),
- * PC_UNSUPPORTED (no powercut_engine symbol, or another ABI version, or a function missing). */
+/* Opens an engine's library. On failure ret_text, of text_size bytes, says what was wrong with it. The library
+ * stays loaded for the life of the process. Errors: PC_NOT_FOUND (no such file, or not loadable),
+ * PC_UNSUPPORTED (no powercut_engine symbol, another ABI version, a function missing, or a durability that the
+ * explorer cannot judge). */
 int pc_engine_load(const char *path, const struct pc_engine **ret_engine, char *ret_text, size_t text_size);
 
 struct pc_run;
 
 struct pc_run_options {
     struct bd_geometry geometry;
-    const uint8_t *image;   /* the device's first content, block_size * block_count bytes; NULL: erased, and
+    const uint8_t *image; /* the device's first content, block_size * block_count bytes; NULL: erased, and
                                formatted before the recording begins */
     struct pc_options engine;
-    uint64_t stop_after;    /* cut the recording short after this many device events; 0: never */
+    uint64_t stop_after; /* cut the recording short after this many device events; 0: never */
 };
 
 /* Mounts the engine on a RAM device and applies the operations in order, logging every device event. An
  * operation's code and the hash of its answer are kept. The recording covers mount, operations and
  * unmount; operation i's events lie between its marks. Returns PC_OK when the run took place, whatever its
  * operations returned; else what format or mount returned. */
-int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *options, const struct pc_op *ops,
-                  size_t op_count, struct pc_run **ret_run);
+int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *options,
+                  const struct pc_op *ops, size_t op_count, struct pc_run **ret_run);
 void pc_run_free(struct pc_run *run);
 
 size_t pc_run_event_count(const struct pc_run *run); /* device events: progs, erases, syncs; no marks */
@@ -244,10 +245,10 @@ enum pc_violation_kind {
 const char *pc_violation_name(uint32_t kind); /* "mount", "read", "content", ... */
 
 struct pc_violation {
-    uint32_t kind;         /* enum pc_violation_kind */
-    uint64_t state;        /* the crash state's number k */
-    int32_t code;          /* what the engine returned, where it was that; else PC_OK */
-    struct pc_hash found;  /* what was read, where something was */
+    uint32_t kind;        /* enum pc_violation_kind */
+    uint64_t state;       /* the crash state's number k */
+    int32_t code;         /* what the engine returned, where it was that; else PC_OK */
+    struct pc_hash found; /* what was read, where something was */
 };
 
 enum pc_probe {
@@ -261,20 +262,20 @@ enum pc_probe {
 #define PC_PROBE_KEY "powercut-probe"
 
 struct pc_explore_options {
-    uint32_t jobs;             /* threads; 0: one per processor */
-    uint32_t probes;           /* enum pc_probe, added up */
-    uint64_t first, last;      /* the crash states to look at, both included; last is capped at the event count */
-    size_t max_violations;     /* stop looking once this many were found; 0: never */
-    uint32_t keep_identical;   /* 1: check even what is identical to an earlier state */
-    const volatile int *stop;  /* polled: not 0 ends the exploration early; may be NULL */
+    uint32_t jobs;         /* threads; 0: one per processor */
+    uint32_t probes;       /* enum pc_probe, added up */
+    uint64_t first, last;  /* the crash states to look at, both included; last is capped at the event count */
+    size_t max_violations; /* stop looking once this many were found; 0: never */
+    uint32_t keep_identical;     /* 1: check even what is identical to an earlier state */
+    const volatile int *stop;    /* polled: not 0 ends the exploration early; may be NULL */
     volatile uint64_t *progress; /* counted up, atomically, with each state dealt with; may be NULL */
 };
 
 struct pc_explore_report {
-    uint64_t total;      /* crash states in [first, last] */
-    uint64_t checked;    /* recovered and judged */
-    uint64_t identical;  /* passed over: same image and same allowed states as an earlier one of this run */
-    uint64_t no_space;   /* write probes answered NO_SPACE where the uncut run answers it as well: no verdict */
+    uint64_t total;     /* crash states in [first, last] */
+    uint64_t checked;   /* recovered and judged */
+    uint64_t identical; /* passed over: same image and same allowed states as an earlier one of this run */
+    uint64_t no_space; /* write probes answered NO_SPACE where the uncut run answers it as well: no verdict */
     size_t violation_count;
     struct pc_violation *violations; /* sorted by state; freed by pc_explore_report_release */
 };

@@ -82,17 +82,17 @@ enum skink_flags {
 };
 
 struct skink_config {
-    const struct bd *device;                   /* outlives the store */
-    const struct skink_allocator *allocator;   /* NULL: malloc and free */
+    const struct bd *device;                             /* outlives the store */
+    const struct skink_allocator *allocator;             /* NULL: malloc and free */
     void (*now)(void *ctx, struct skink_time *ret_time); /* the clock; NULL: values get no timestamp */
     void *now_ctx;
-    uint32_t flags;                            /* enum skink_flags, added up */
+    uint32_t flags; /* enum skink_flags, added up */
 };
 
 struct skink_format_options {
-    uint32_t name_max;   /* bytes in a segment; 0: 255, or what the block size allows (skink_name_limit) */
-    uint32_t value_max;  /* bytes in a value; 0: 2^31 - 1 */
-    uint32_t flags;      /* enum skink_format_flags, added up */
+    uint32_t name_max;  /* bytes in a segment; 0: 255, or what the block size allows (skink_name_limit) */
+    uint32_t value_max; /* bytes in a value; 0: 2^31 - 1 */
+    uint32_t flags;     /* enum skink_format_flags, added up */
 };
 
 enum skink_format_flags {
@@ -143,10 +143,10 @@ struct skink_entry {
     const char *name; /* list: the last segment; visit: the whole key, without a leading '/' */
     size_t name_len;
     enum skink_kind kind;
-    uint64_t size;    /* a value's bytes; 0 for a dictionary */
+    uint64_t size; /* a value's bytes; 0 for a dictionary */
     int has_time;
     struct skink_time time; /* a value's timestamp, where has_time */
-    const void *node; /* what skink_entry_read takes; valid during the call only */
+    const void *node;       /* what skink_entry_read takes; valid during the call only */
 };
 typedef int (*skink_entry_fn)(void *ctx, const struct skink_entry *entry);
 
@@ -193,19 +193,42 @@ int skink_remove(struct skink *store, const char *key, size_t key_len);
 int skink_rename(struct skink *store, const char *source, size_t source_len, const char *target,
                  size_t target_len);
 
+/* --- user attributes ----------------------------------------------------------------------------- */
+
+/* Small pieces of data that go with a value or a dictionary, the root included, numbered by a type of the
+ * caller's choice. Removing or renaming the entry takes them along, a set leaves them as they are. Type 0x74
+ * is the timestamp's: SKINK_INVALID_ARGUMENT. At most skink_stat's attr_max bytes each: else
+ * SKINK_VALUE_TOO_LARGE; SKINK_NO_SPACE where a metadata pair cannot hold the entry with all of them. */
+
+/* At most size bytes into buffer; *ret_size is how many the attribute has. SKINK_NOT_FOUND without one. */
+int skink_attr_get(struct skink *store, const char *key, size_t key_len, uint8_t type, void *buffer,
+                   size_t size, size_t *ret_size);
+int skink_attr_set(struct skink *store, const char *key, size_t key_len, uint8_t type, const void *bytes,
+                   size_t size);
+/* An attribute that is not there is no error. */
+int skink_attr_remove(struct skink *store, const char *key, size_t key_len, uint8_t type);
+
 /* --- facts --------------------------------------------------------------------------------------- */
 
 struct skink_stat {
-    uint32_t disk_major, disk_minor;   /* on-disk version */
+    uint32_t disk_major, disk_minor; /* on-disk version */
     uint32_t block_size, block_count;
-    uint32_t name_max;                 /* bytes in a segment */
-    uint32_t value_max;                /* bytes in a value */
-    uint32_t attr_max;                 /* bytes in a user attribute */
-    uint32_t blocks_used;              /* blocks reachable from the root */
-    uint32_t pairs;                    /* metadata pairs */
-    uint32_t pending;                  /* 1: a power cut left work that the first write will finish */
+    uint32_t name_max;    /* bytes in a segment */
+    uint32_t value_max;   /* bytes in a value */
+    uint32_t attr_max;    /* bytes in a user attribute */
+    uint32_t blocks_used; /* blocks reachable from the root */
+    uint32_t pairs;       /* metadata pairs */
+    uint32_t pending;     /* 1: a power cut left work that the first write will finish */
 };
 int skink_stat(struct skink *store, struct skink_stat *ret_stat);
+
+/* Makes the store use the device's first block_count blocks, more than so far, in one atomic step.
+ * SKINK_INVALID_ARGUMENT for fewer than it has, SKINK_NO_SPACE for more than the device has. */
+int skink_grow(struct skink *store, uint32_t block_count);
+
+/* Finishes now what a power cut left half done, instead of before the first write: the on-disk version is
+ * raised to 2.1 (but see SKINK_OPEN_STAY_2_0), a pending move completed, the thread mended. */
+int skink_settle(struct skink *store);
 
 /* The consistency check: SKINK_OK, or SKINK_CORRUPT and in text one sentence that cites the invariant
  * (docs/invariants.md). */

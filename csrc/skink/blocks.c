@@ -27,6 +27,22 @@ int blocks_retire(const struct io *io, struct blocks *b, uint32_t block) {
     return block_list_add(io, &b->bad, block);
 }
 
+int blocks_grow(const struct io *io, struct blocks *b, uint32_t count) {
+    size_t old_size = (size_t)b->count / 8 + 1;
+    size_t size = (size_t)count / 8 + 1;
+    uint8_t *bits = io_alloc(io, size);
+    if (bits == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    memset(bits, 0, size);
+    memcpy(bits, b->bits, old_size);
+    io_free(io, b->bits);
+    b->bits = bits;
+    b->free += count - b->count;
+    b->count = count;
+    return SKINK_OK;
+}
+
 bool blocks_used(const struct blocks *b, uint32_t block) {
     return (b->bits[block / 8] >> block % 8 & 1) != 0;
 }

@@ -26,6 +26,8 @@ struct blocks {
 /* All free. Errors: SKINK_NO_MEMORY. */
 int blocks_init(const struct io *io, struct blocks *b);
 void blocks_release(const struct io *io, struct blocks *b);
+/* More blocks, all free. Errors: SKINK_NO_MEMORY. */
+int blocks_grow(const struct io *io, struct blocks *b, uint32_t count);
 bool blocks_used(const struct blocks *b, uint32_t block);
 /* SKINK_CORRUPT if the block does not exist or is in use already. */
 int blocks_mark(struct blocks *b, uint32_t block);

@@ -31,6 +31,11 @@ void change_value(struct change *c, uint32_t id, const struct item *item) {
     add_edit(c, EDIT_VALUE, id, item);
 }
 
+void change_attr(struct change *c, uint32_t id, const struct item *item, uint32_t attr) {
+    add_edit(c, EDIT_ATTR, id, item);
+    c->edits[c->count - 1].attr = attr;
+}
+
 void change_delete(struct change *c, uint32_t id) {
     add_edit(c, EDIT_DELETE, id, NULL);
 }
@@ -91,6 +96,13 @@ static void plan_value(struct plan *p, const struct edit *e, const uint8_t *old_
     *item = (struct item){new, e->item.value_base, old_bytes};
 }
 
+static void plan_attr(struct plan *p, const struct edit *e, const uint8_t *old_bytes) {
+    const struct attr *a = entry_attr(e->item.entry, e->attr);
+    p->bytes += entry_bytes(e->item.entry) - entry_bytes(p->items[e->id].entry);
+    p->append_bytes += 4 + (a != NULL ? a->length : 0u);
+    p->items[e->id] = (struct item){e->item.entry, old_bytes, old_bytes};
+}
+
 static void plan_delete(struct plan *p, const struct edit *e) {
     p->bytes -= entry_bytes(p->items[e->id].entry);
     p->append_bytes += 4;
@@ -124,6 +136,9 @@ static int plan_make(struct skink *s, const struct change *c, struct plan *ret_p
         case EDIT_VALUE:
             plan_value(&p, &c->edits[i], s->old_bytes);
             break;
+        case EDIT_ATTR:
+            plan_attr(&p, &c->edits[i], s->old_bytes);
+            break;
         default:
             plan_delete(&p, &c->edits[i]);
             break;
@@ -153,6 +168,9 @@ static void publish_edit(struct skink *s, struct mdir *m, const struct edit *e) 
         break;
     case EDIT_VALUE:
         old->attrs = NULL; /* the new entry has them */
+        m->entries[e->id] = e->item.entry;
+        break;
+    case EDIT_ATTR:
         m->entries[e->id] = e->item.entry;
         break;
     default:
@@ -195,6 +213,15 @@ static void put_edits(struct skink *s, struct commit *commit, const struct chang
             /* what stands there now, unless an earlier edit of this change moved it: those only create */
             const struct entry *old = c->pair->entries[e->id];
             commit_value(commit, e->id, &e->item, old->has_time, &s->patches);
+            break;
+        }
+        case EDIT_ATTR: {
+            struct attr *a = entry_attr(e->item.entry, e->attr);
+            if (a != NULL) {
+                commit_attr(commit, e->id, a, NULL, &s->patches);
+            } else {
+                commit_put(commit, tag_make(TAG_ATTR + e->attr, e->id, TAG_GONE), NULL);
+            }
             break;
         }
         default:

@@ -33,6 +33,69 @@ void entry_free(const struct io *io, struct entry *e) {
     io_free(io, e);
 }
 
+static int copy_attrs(const struct io *io, const struct entry *from, struct entry *to) {
+    struct attr **end = &to->attrs;
+    for (const struct attr *a = from->attrs; a != NULL; a = a->next) {
+        *end = io_alloc(io, sizeof(**end));
+        if (*end == NULL) {
+            return SKINK_NO_MEMORY;
+        }
+        **end = *a;
+        (*end)->next = NULL;
+        end = &(*end)->next;
+    }
+    return SKINK_OK;
+}
+
+int entry_copy(const struct io *io, const struct entry *from, const char *name, uint32_t name_len,
+               struct entry **ret_entry) {
+    struct entry *e = entry_new(io, name, name_len, from->type);
+    if (e == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    e->dir = from->dir;
+    e->has_time = from->has_time;
+    e->days = from->days;
+    e->picoseconds = from->picoseconds;
+    e->form = from->form;
+    e->where = from->where;
+    e->size = from->size;
+    int code = copy_attrs(io, from, e);
+    if (code != SKINK_OK) {
+        entry_free(io, e);
+        return code;
+    }
+    *ret_entry = e;
+    return SKINK_OK;
+}
+
+struct attr *entry_attr(const struct entry *e, uint32_t type) {
+    struct attr *a = e->attrs;
+    while (a != NULL && a->type != type) {
+        a = a->next;
+    }
+    return a;
+}
+
+void entry_drop_attr(const struct io *io, struct entry *e, uint32_t type) {
+    for (struct attr **link = &e->attrs; *link != NULL; link = &(*link)->next) {
+        if ((*link)->type == type) {
+            struct attr *gone = *link;
+            *link = gone->next;
+            io_free(io, gone);
+            return;
+        }
+    }
+}
+
+uint32_t entry_attr_bytes(const struct entry *e) {
+    uint32_t bytes = 0;
+    for (const struct attr *a = e->attrs; a != NULL; a = a->next) {
+        bytes += 4u + a->length;
+    }
+    return bytes;
+}
+
 uint32_t entry_bytes(const struct entry *e) {
     uint32_t bytes = 4u + e->name_len;
     if (e->form == FORM_INLINE) {
@@ -43,10 +106,7 @@ uint32_t entry_bytes(const struct entry *e) {
     if (e->has_time) {
         bytes += 4 + ATTR_TIME_SIZE;
     }
-    for (const struct attr *a = e->attrs; a != NULL; a = a->next) {
-        bytes += 4u + a->length;
-    }
-    return bytes;
+    return bytes + entry_attr_bytes(e);
 }
 
 int name_compare(const char *a, uint32_t a_len, const char *b, uint32_t b_len) {
@@ -102,6 +162,12 @@ static void put_time(struct commit *c, uint32_t id, const struct entry *e) {
     commit_put(c, tag_make(TAG_ATTR + ATTR_TIME, id, ATTR_TIME_SIZE), bytes);
 }
 
+void commit_attr(struct commit *c, uint32_t id, struct attr *a, const uint8_t *base, struct patches *p) {
+    const uint8_t *bytes = a->bytes != NULL ? a->bytes : base + a->off;
+    uint32_t at = commit_put(c, tag_make(TAG_ATTR + (uint32_t)a->type, id, a->length), bytes);
+    p->list[p->count++] = (struct patch){&a->off, at};
+}
+
 void commit_entry(struct commit *c, uint32_t id, const struct item *item, struct patches *p) {
     struct entry *e = item->entry;
     commit_put(c, tag_make(e->type, id, e->name_len), e->name);
@@ -110,9 +176,7 @@ void commit_entry(struct commit *c, uint32_t id, const struct item *item, struct
         put_time(c, id, e);
     }
     for (struct attr *a = e->attrs; a != NULL; a = a->next) {
-        uint32_t at =
-            commit_put(c, tag_make(TAG_ATTR + (uint32_t)a->type, id, a->length), item->attr_base + a->off);
-        p->list[p->count++] = (struct patch){&a->off, at};
+        commit_attr(c, id, a, item->attr_base, p);
     }
 }
 

@@ -190,17 +190,6 @@ static int build_struct(struct build *b, uint32_t tag, uint32_t data_off) {
     return SKINK_OK;
 }
 
-static void drop_attr(const struct io *io, struct entry *e, uint32_t type) {
-    for (struct attr **link = &e->attrs; *link != NULL; link = &(*link)->next) {
-        if ((*link)->type == type) {
-            struct attr *gone = *link;
-            *link = gone->next;
-            io_free(io, gone);
-            return;
-        }
-    }
-}
-
 static int build_attr(struct build *b, uint32_t tag, uint32_t data_off) {
     struct entry *e;
     int code = build_owner(b, tag, &e);
@@ -208,7 +197,7 @@ static int build_attr(struct build *b, uint32_t tag, uint32_t data_off) {
         return code;
     }
     uint32_t type = tag_chunk(tag);
-    drop_attr(b->io, e, type);
+    entry_drop_attr(b->io, e, type);
     if (type == ATTR_TIME) {
         e->has_time = false;
     }
@@ -225,7 +214,7 @@ static int build_attr(struct build *b, uint32_t tag, uint32_t data_off) {
     if (a == NULL) {
         return SKINK_NO_MEMORY;
     }
-    *a = (struct attr){NULL, data_off, (uint16_t)tag_length(tag), (uint8_t)type};
+    *a = (struct attr){NULL, NULL, data_off, (uint16_t)tag_length(tag), (uint8_t)type};
     struct attr **end = &e->attrs;
     while (*end != NULL) {
         end = &(*end)->next;

@@ -14,8 +14,9 @@
 /* A user attribute other than the timestamp; its bytes stay on the device. */
 struct attr {
     struct attr *next;
-    uint32_t off;    /* in the pair's current block */
-    uint16_t length; /* bytes */
+    const uint8_t *bytes; /* where it is about to be written: the caller's bytes */
+    uint32_t off;         /* in the pair's current block */
+    uint16_t length;      /* bytes */
     uint8_t type;
 };
 
@@ -64,8 +65,17 @@ struct mdir {
 
 struct entry *entry_new(const struct io *io, const char *name, uint32_t name_len, uint32_t type);
 void entry_free(const struct io *io, struct entry *e);
+/* The entry under another name, with attributes of its own. Errors: SKINK_NO_MEMORY. */
+int entry_copy(const struct io *io, const struct entry *from, const char *name, uint32_t name_len,
+               struct entry **ret_entry);
+/* The attribute of a type, or NULL. */
+struct attr *entry_attr(const struct entry *e, uint32_t type);
+/* Takes an attribute away, where it is there. */
+void entry_drop_attr(const struct io *io, struct entry *e, uint32_t type);
 /* What the entry takes in a rewritten pair, in bytes. */
 uint32_t entry_bytes(const struct entry *e);
+/* Of that, its user attributes. */
+uint32_t entry_attr_bytes(const struct entry *e);
 /* Compares names in the order in which a directory holds them: bytewise, and where one name begins with the
  * other the longer one first. Negative, 0, positive. (Callers see the plain order: see dir_sorted.) */
 int name_compare(const char *a, uint32_t a_len, const char *b, uint32_t b_len);
@@ -108,6 +118,7 @@ size_t entry_patches(const struct entry *e);
  * (struct and timestamp). Offsets go to patches, which must have room. */
 void commit_entry(struct commit *c, uint32_t id, const struct item *item, struct patches *p);
 void commit_value(struct commit *c, uint32_t id, const struct item *item, bool had_time, struct patches *p);
+void commit_attr(struct commit *c, uint32_t id, struct attr *a, const uint8_t *base, struct patches *p);
 void commit_tail(struct commit *c, const uint32_t tail[2], bool hard);
 void commit_share(struct commit *c, const struct gstate *share);
 

@@ -43,45 +43,13 @@ static int check_move(const struct path *source, const struct path *target, bool
     return from->dir != NULL ? SKINK_VALUE_EXPECTED : SKINK_OK;
 }
 
-static int copy_attrs(struct skink *s, const struct entry *from, struct entry *to) {
-    struct attr **end = &to->attrs;
-    for (const struct attr *a = from->attrs; a != NULL; a = a->next) {
-        *end = io_alloc(&s->io, sizeof(**end));
-        if (*end == NULL) {
-            return SKINK_NO_MEMORY;
-        }
-        **end = *a;
-        (*end)->next = NULL;
-        end = &(*end)->next;
-    }
-    return SKINK_OK;
-}
-
 /* The source's entry under its new name. */
 static int copy_entry(struct skink *s, const struct path *source, const struct path *target,
                       struct entry **ret_entry) {
-    const struct entry *from = source->place.entry;
     const char *name;
     uint32_t len;
     bind_name(target, &name, &len);
-    struct entry *e = entry_new(&s->io, name, len, from->type);
-    if (e == NULL) {
-        return SKINK_NO_MEMORY;
-    }
-    e->dir = from->dir;
-    e->has_time = from->has_time;
-    e->days = from->days;
-    e->picoseconds = from->picoseconds;
-    e->form = from->form;
-    e->where = from->where;
-    e->size = from->size;
-    int code = copy_attrs(s, from, e);
-    if (code != SKINK_OK) {
-        entry_free(&s->io, e);
-        return code;
-    }
-    *ret_entry = e;
-    return SKINK_OK;
+    return entry_copy(&s->io, source->place.entry, name, len, ret_entry);
 }
 
 /* Makes the change, given all that it needs: the source's block in memory, the replaced value's blocks. */

@@ -15,27 +15,33 @@ static struct mdir *root_pair(const struct skink *s) {
     return s->root->pairs[0];
 }
 
-static int raise_version(struct skink *s) {
+int store_put_superblock(struct skink *s, struct mdir *m, const struct superblock *super) {
     uint8_t fields[SUPERBLOCK_SIZE];
     struct change c;
-    struct superblock super = s->super;
-    super.minor = 1;
-    superblock_put(&super, fields);
+    superblock_put(super, fields);
     struct entry *e = entry_new(&s->io, SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_SIZE, TAG_SUPERBLOCK);
     if (e == NULL) {
         return SKINK_NO_MEMORY;
     }
     e->form = FORM_INLINE;
     e->size = SUPERBLOCK_SIZE;
-    change_init(&c, s, root_pair(s));
+    change_init(&c, s, m);
     change_value(&c, 0, &(struct item){e, fields, s->old_bytes});
     int code = change_commit(s, &c);
     if (code != SKINK_OK) {
         entry_free(&s->io, e);
-        return code;
     }
-    s->super.minor = 1;
-    return SKINK_OK;
+    return code;
+}
+
+static int raise_version(struct skink *s) {
+    struct superblock super = s->super;
+    super.minor = 1;
+    int code = store_put_superblock(s, root_pair(s), &super);
+    if (code == SKINK_OK) {
+        s->super = super;
+    }
+    return code;
 }
 
 /* --- moves --------------------------------------------------------------------------------------- */

@@ -44,6 +44,13 @@ void skink_close(struct skink *s) {
     }
 }
 
+int skink_settle(struct skink *s) {
+    if (s == NULL) {
+        return SKINK_INVALID_ARGUMENT;
+    }
+    return (s->flags & SKINK_OPEN_READ_ONLY) != 0 ? SKINK_READ_ONLY : store_make_ready(s);
+}
+
 /* Blocks of pairs and values, orphans left out. */
 static void count_used(const struct skink *s, uint32_t *ret_used, uint32_t *ret_pairs) {
     uint32_t used = 0;

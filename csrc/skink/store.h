@@ -42,12 +42,14 @@ void store_free_dir(struct skink *s, struct dir *d);
 enum edit_kind {
     EDIT_CREATE, /* item becomes entry `id`; those from there on move up */
     EDIT_VALUE,  /* item replaces entry `id`, whose name and other attributes it keeps */
+    EDIT_ATTR,   /* item, a copy of entry `id`, has other attributes: the one of type `attr` changes */
     EDIT_DELETE  /* entry `id` goes; those above it move down */
 };
 
 struct edit {
     enum edit_kind kind;
     uint32_t id;
+    uint32_t attr;
     struct item item;
 };
 
@@ -68,6 +70,7 @@ struct change {
 void change_init(struct change *c, const struct skink *s, struct mdir *pair);
 void change_create(struct change *c, uint32_t id, const struct item *item);
 void change_value(struct change *c, uint32_t id, const struct item *item);
+void change_attr(struct change *c, uint32_t id, const struct item *item, uint32_t attr);
 void change_delete(struct change *c, uint32_t id);
 void change_tail(struct change *c, const struct mdir *next, bool hard);
 
@@ -100,6 +103,8 @@ int pair_relocate(struct skink *s, struct mdir *m);
 int store_make_ready(struct skink *s);
 /* Whether store_make_ready would write. */
 bool store_is_pending(const struct skink *s);
+/* Gives a superblock entry, the first of its pair, new contents. */
+int store_put_superblock(struct skink *s, struct mdir *m, const struct superblock *super);
 /* Takes pairs marked `orphan` off the thread and clears the global state's orphan flag. */
 int store_drop_orphans(struct skink *s);
 

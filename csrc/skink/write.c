@@ -72,7 +72,9 @@ static bool goes_inline(const struct draft *d, const struct entry *e) {
     if (d->size > d->s->inline_max) {
         return false;
     }
-    return entry_bytes(e) + 4 + d->size <= mdir_bytes_max(&d->s->io);
+    const struct entry *old = old_entry(d);
+    uint32_t others = old != NULL ? entry_attr_bytes(old) : 0; /* attributes that stay */
+    return entry_bytes(e) + 4 + d->size + others <= mdir_bytes_max(&d->s->io);
 }
 
 static int draft_bind(struct draft *d, struct entry *e) {
