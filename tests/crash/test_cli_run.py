@@ -91,7 +91,7 @@ def test_run_prints_its_seed_where_none_was_given(powercut: Powercut) -> None:
 
 def test_run_takes_the_geometry_that_it_is_given(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
     shape = ("--block-size", 1024, "--block-count", 40, "--prog-size", 64, "--read-size", 32)
-    ask = ("--traces", 1, "--ops", 10, "--save", "kept", "--no-shrink", "--erase-value", "none")
+    ask = ("--traces", 1, "--ops", 20, "--seed", 1, "--save", "kept", "--no-shrink", "--erase-value", "none")
     powercut("run", "--engine", liar("LAZY"), *shape, *ask)
     (path,) = (tmp_path / "kept").iterdir()
     geometry = load(path).geometry
@@ -195,7 +195,9 @@ def test_run_refuses_a_directory_that_holds_nothing(powercut: Powercut, tmp_path
 
 def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = powercut("run", "--engine", liar("LAZY"), "--traces", 1, "--ops", 5, "--save", "file/below")
+    done = powercut(
+        "run", "--engine", liar("LAZY"), "--traces", 1, "--ops", 20, "--seed", 1, "--save", "file/below"
+    )
     assert "file/below" in refused(done)
 
 

@@ -62,8 +62,9 @@ class TwinStore:
         for area in (0, 1):
             sequence, size, crc = HEADER.unpack(self._read(area, HEADER.size))
             data = self._read(area, HEADER.size + min(size, self._room))[HEADER.size :]
-            if not checked or zlib.crc32(struct.pack("<QI", sequence, size) + data) == crc:
-                found.append((sequence % 2**63, data))
+            sound = zlib.crc32(struct.pack("<QI", sequence, size) + data) == crc
+            if sound or (not checked and size <= self._room):
+                found.append((sequence, data))
         if not found:
             raise Refused("CORRUPT")
         self._sequence, data = max(found)
