@@ -83,13 +83,13 @@ def _apply(model: StoreModel, index: int, op: Op, denied: str | None) -> Answer:
 def _mistake(run: Run, index: int, op: Op, answer: Answer) -> WrongAnswer | None:
     """Where the code or the answer of operation ``index`` is not the model's."""
     code = run.code(index)
-    name = f"operation {index} ({op_text(op)})"
     if code != answer.code:
-        return WrongAnswer("answer", index, code, f"{name} answers {code}, expected {answer.code}")
-    if code != "OK" or op.writes or run.reply(index) == expected_reply(op.kind, answer):
+        wrong = f"answers {code}, expected {answer.code}"
+    elif code != "OK" or op.writes or run.reply(index) == expected_reply(op.kind, answer):
         return None
-    words = f"{name} answers OK with something else than expected: {answer_text(answer)}"
-    return WrongAnswer("answer", index, code, words)
+    else:
+        wrong = f"answers OK with something else than expected: {answer_text(answer)}"
+    return WrongAnswer("answer", index, code, f"operation {index} ({op_text(op)}) {wrong}")
 
 
 def expected_reply(kind: str, answer: Answer) -> Hash:
