@@ -96,7 +96,9 @@ struct skink_format_options {
 };
 
 enum skink_format_flags {
-    SKINK_FORMAT_2_0 = 1 /* write on-disk version 2.0 instead of 2.1 */
+    SKINK_FORMAT_VALUE_CHECKS = 2, /* every value in blocks of its own gets a checksum: where they do not fit
+                                      any more, reading it is SKINK_CORRUPT. What littlefs rewrites is unchecked */
+    SKINK_FORMAT_2_0 = 1           /* write on-disk version 2.0 instead of 2.1 */
 };
 
 /* Makes an empty store on the device, whatever it held. options may be NULL. Errors: SKINK_UNSUPPORTED
@@ -197,7 +199,7 @@ int skink_rename(struct skink *store, const char *source, size_t source_len, con
 
 /* Small pieces of data that go with a value or a dictionary, the root included, numbered by a type of the
  * caller's choice. Removing or renaming the entry takes them along, a set leaves them as they are. Type 0x74
- * is the timestamp's: SKINK_INVALID_ARGUMENT. At most skink_stat's attr_max bytes each: else
+ * is the timestamp's, and 0x76 in a store with value checksums theirs: SKINK_INVALID_ARGUMENT. At most skink_stat's attr_max bytes each: else
  * SKINK_VALUE_TOO_LARGE; SKINK_NO_SPACE where a metadata pair cannot hold the entry with all of them. */
 
 /* At most size bytes into buffer; *ret_size is how many the attribute has. SKINK_NOT_FOUND without one. */
@@ -213,12 +215,13 @@ int skink_attr_remove(struct skink *store, const char *key, size_t key_len, uint
 struct skink_stat {
     uint32_t disk_major, disk_minor; /* on-disk version */
     uint32_t block_size, block_count;
-    uint32_t name_max;    /* bytes in a segment */
-    uint32_t value_max;   /* bytes in a value */
-    uint32_t attr_max;    /* bytes in a user attribute */
-    uint32_t blocks_used; /* blocks reachable from the root */
-    uint32_t pairs;       /* metadata pairs */
-    uint32_t pending;     /* 1: a power cut left work that the first write will finish */
+    uint32_t name_max;     /* bytes in a segment */
+    uint32_t value_max;    /* bytes in a value */
+    uint32_t attr_max;     /* bytes in a user attribute */
+    uint32_t blocks_used;  /* blocks reachable from the root */
+    uint32_t pairs;        /* metadata pairs */
+    uint32_t value_checks; /* 1: formatted with SKINK_FORMAT_VALUE_CHECKS */
+    uint32_t pending;      /* 1: a power cut left work that the first write will finish */
 };
 int skink_stat(struct skink *store, struct skink_stat *ret_stat);
 

@@ -25,20 +25,20 @@ static int find_bearer(struct skink *s, const char *key, size_t key_len, struct 
     return SKINK_OK;
 }
 
-static bool is_reserved(uint8_t type) {
-    return type == ATTR_TIME;
+static bool is_reserved(const struct skink *s, uint8_t type) {
+    return type == ATTR_TIME || (type == ATTR_CHECK && s->value_checks);
 }
 
 int skink_attr_get(struct skink *s, const char *key, size_t key_len, uint8_t type, void *buffer, size_t size,
                    size_t *ret_size) {
     struct path p;
     struct place at;
-    if (is_reserved(type)) {
-        return SKINK_INVALID_ARGUMENT;
-    }
     int code = find_bearer(s, key, key_len, &p, &at);
     if (code != SKINK_OK) {
         return code;
+    }
+    if (is_reserved(s, type)) {
+        return SKINK_INVALID_ARGUMENT;
     }
     const struct attr *a = entry_attr(at.entry, type);
     if (a == NULL) {
@@ -99,12 +99,12 @@ static int change_attribute(struct skink *s, const char *key, size_t key_len, ui
     if (s != NULL && (s->flags & SKINK_OPEN_READ_ONLY) != 0) {
         return SKINK_READ_ONLY;
     }
-    if (is_reserved(type)) {
-        return SKINK_INVALID_ARGUMENT;
-    }
     int code = find_bearer(s, key, key_len, &p, &at);
     if (code != SKINK_OK) {
         return code;
+    }
+    if (is_reserved(s, type)) {
+        return SKINK_INVALID_ARGUMENT;
     }
     if (size > s->super.attr_max) {
         return SKINK_VALUE_TOO_LARGE;

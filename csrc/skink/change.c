@@ -89,7 +89,7 @@ static void plan_value(struct plan *p, const struct edit *e, const uint8_t *old_
     p->bytes -= entry_bytes(old);
     new->attrs = old->attrs;
     p->bytes += entry_bytes(new);
-    p->append_bytes += struct_bytes(new);
+    p->append_bytes += struct_bytes(new) + (new->has_check ? 4 + ATTR_CHECK_SIZE : 0u);
     if (new->has_time || old->has_time) {
         p->append_bytes += 4 + (new->has_time ? ATTR_TIME_SIZE : 0u);
     }

@@ -74,31 +74,101 @@ static int walk_back(const struct io *io, uint32_t *block, uint32_t index, uint3
     return SKINK_OK;
 }
 
+/* Where blocks first.. of a value lie, as the pointers of later blocks say. */
+struct claims {
+    uint32_t *list; /* BLOCK_UNKNOWN: nobody has said */
+    uint32_t first;
+};
+
+#define BLOCK_UNKNOWN 0xffffffffu /* no block: pointers out of the device are refused before */
+
+static int claims_init(const struct io *io, struct claims *c, uint32_t first, uint32_t last) {
+    size_t count = (size_t)last - first + 1;
+    c->first = first;
+    c->list = io_alloc(io, count * sizeof(c->list[0]));
+    if (c->list == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    memset(c->list, 0xff, count * sizeof(c->list[0]));
+    return SKINK_OK;
+}
+
+/* SKINK_CORRUPT if two pointers to one block of the value differ. */
+static int claim(struct claims *c, uint32_t index, uint32_t block) {
+    if (index < c->first) {
+        return SKINK_OK;
+    }
+    uint32_t *known = &c->list[index - c->first];
+    if (*known != BLOCK_UNKNOWN && *known != block) {
+        return SKINK_CORRUPT;
+    }
+    *known = block;
+    return SKINK_OK;
+}
+
+/* From block `index` one back, holding all its pointers against what others say. */
+static int step_back(const struct io *io, struct claims *c, uint32_t *block, uint32_t index) {
+    uint8_t pointers[4 * 32];
+    uint32_t count = pointer_count(index);
+    int code = io_read(io, *block, 0, pointers, 4 * count);
+    for (uint32_t k = 0; k < count && code == SKINK_OK; k++) {
+        uint32_t to = get_le32(pointers + 4 * (size_t)k);
+        code = to < io->block_count ? claim(c, index - (1u << k), to) : SKINK_CORRUPT;
+    }
+    if (code == SKINK_OK) {
+        *block = get_le32(pointers);
+    }
+    return code;
+}
+
+/* The part of a value's block `index` that lies in [pos, pos + size). */
+static int read_part(const struct io *io, uint32_t block, uint32_t index, uint32_t pos, uint8_t *buffer,
+                     uint32_t size) {
+    uint64_t start = bytes_before(io->block_size, index);
+    uint64_t end = bytes_before(io->block_size, index + 1);
+    uint32_t from = pos > start ? (uint32_t)(pos - start) : 0;
+    uint64_t until = (uint64_t)pos + size < end ? (uint64_t)pos + size : end;
+    uint32_t part = (uint32_t)(until - start) - from;
+    return io_read(io, block, 4 * pointer_count(index) + from, buffer + (start + from - pos), part);
+}
+
+/* From the last block wanted to the first, so that each is found from the one behind it. */
+static int read_back_to(const struct io *io, struct claims *c, uint32_t block, uint32_t last, uint32_t pos,
+                        uint8_t *buffer, uint32_t size) {
+    int code = SKINK_OK;
+    for (uint32_t index = last; code == SKINK_OK; index--) {
+        code = claim(c, index, block);
+        if (code == SKINK_OK) {
+            code = read_part(io, block, index, pos, buffer, size);
+        }
+        if (index == c->first) {
+            break;
+        }
+        if (code == SKINK_OK) {
+            code = step_back(io, c, &block, index);
+        }
+    }
+    return code;
+}
+
 int ctz_read(const struct io *io, uint32_t head, uint32_t value_size, uint32_t pos, uint8_t *buffer,
              uint32_t size) {
     if (size == 0) {
         return SKINK_OK;
     }
     uint32_t off;
-    uint32_t index = ctz_locate(io->block_size, value_size - 1, &off);
+    struct claims claims;
+    uint32_t end = ctz_locate(io->block_size, value_size - 1, &off);
     uint32_t first = ctz_locate(io->block_size, pos, &off);
     uint32_t last = ctz_locate(io->block_size, pos + size - 1, &off);
     uint32_t block = head;
-    int code = walk_back(io, &block, index, last);
-    /* from the last block wanted to the first, so that each is found from the one behind it */
-    for (index = last; code == SKINK_OK; index--) {
-        uint64_t start = bytes_before(io->block_size, index);
-        uint32_t from = pos > start ? (uint32_t)(pos - start) : 0;
-        uint64_t end = bytes_before(io->block_size, index + 1);
-        uint64_t until = (uint64_t)pos + size < end ? (uint64_t)pos + size : end;
-        uint32_t part = (uint32_t)(until - start) - from;
-        code = io_read(io, block, 4 * pointer_count(index) + from, buffer + (start + from - pos), part);
-        if (index == first) {
-            break;
-        }
-        if (code == SKINK_OK) {
-            code = walk_back(io, &block, index, index - 1);
-        }
+    int code = walk_back(io, &block, end, last);
+    if (code == SKINK_OK) {
+        code = claims_init(io, &claims, first, last);
+    }
+    if (code == SKINK_OK) {
+        code = read_back_to(io, &claims, block, last, pos, buffer, size);
+        io_free(io, claims.list);
     }
     return code;
 }

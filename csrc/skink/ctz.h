@@ -15,7 +15,8 @@ uint32_t ctz_locate(uint32_t block_size, uint32_t pos, uint32_t *ret_off);
 uint32_t ctz_count(uint32_t block_size, uint32_t size);
 
 /* Reads size bytes from pos on; pos + size is at most the value's size.
- * Errors: SKINK_CORRUPT (a pointer out of range), SKINK_IO. */
+ * Errors: SKINK_CORRUPT (a pointer out of the device, or two that contradict each other), SKINK_IO,
+ * SKINK_NO_MEMORY. */
 int ctz_read(const struct io *io, uint32_t head, uint32_t value_size, uint32_t pos, uint8_t *buffer,
              uint32_t size);
 

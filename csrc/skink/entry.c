@@ -60,6 +60,9 @@ int entry_copy(const struct io *io, const struct entry *from, const char *name, 
     e->form = from->form;
     e->where = from->where;
     e->size = from->size;
+    e->check = from->check;
+    e->has_check = from->has_check;
+    e->checked = from->checked;
     int code = copy_attrs(io, from, e);
     if (code != SKINK_OK) {
         entry_free(io, e);
@@ -106,6 +109,9 @@ uint32_t entry_bytes(const struct entry *e) {
     if (e->has_time) {
         bytes += 4 + ATTR_TIME_SIZE;
     }
+    if (e->has_check) {
+        bytes += 4 + ATTR_CHECK_SIZE;
+    }
     return bytes + entry_attr_bytes(e);
 }
 
@@ -133,6 +139,15 @@ size_t entry_patches(const struct entry *e) {
     return n;
 }
 
+/* Behind the struct: a checksum in front of it is of an earlier value. */
+static void put_check(struct commit *c, uint32_t id, const struct entry *e) {
+    uint8_t bytes[ATTR_CHECK_SIZE];
+    put_le32(bytes, e->where);
+    put_le32(bytes + 4, e->size);
+    put_le32(bytes + 8, e->check);
+    commit_put(c, tag_make(TAG_ATTR + ATTR_CHECK, id, ATTR_CHECK_SIZE), bytes);
+}
+
 static void put_struct(struct commit *c, uint32_t id, const struct item *item, struct patches *p) {
     struct entry *e = item->entry;
     uint8_t pointer[8];
@@ -152,6 +167,9 @@ static void put_struct(struct commit *c, uint32_t id, const struct item *item, s
         break;
     default:
         break;
+    }
+    if (e->has_check) {
+        put_check(c, id, e);
     }
 }
 

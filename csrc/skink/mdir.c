@@ -142,6 +142,8 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
         e->form = old->form;
         e->where = old->where;
         e->size = old->size;
+        e->check = old->check;
+        e->has_check = old->has_check;
         old->attrs = NULL;
         entry_free(b->io, old);
     }
@@ -175,6 +177,7 @@ static int build_struct(struct build *b, uint32_t tag, uint32_t data_off) {
     const uint8_t *data = b->log->block + data_off;
     uint32_t size = tag_data_size(tag);
     uint32_t type = tag_type(tag);
+    e->has_check = false; /* a checksum that came before is not this struct's */
     if (type == TAG_INLINE) {
         e->form = FORM_INLINE;
         e->where = data_off;
@@ -190,6 +193,13 @@ static int build_struct(struct build *b, uint32_t tag, uint32_t data_off) {
     return SKINK_OK;
 }
 
+/* The attribute counts as a checksum where it names the struct that it follows. */
+static void build_checksum(struct entry *e, uint32_t tag, const uint8_t *data) {
+    e->has_check = tag_length(tag) == ATTR_CHECK_SIZE && e->form == FORM_CTZ && get_le32(data) == e->where &&
+                   get_le32(data + 4) == e->size;
+    e->check = e->has_check ? get_le32(data + 8) : 0;
+}
+
 static int build_attr(struct build *b, uint32_t tag, uint32_t data_off) {
     struct entry *e;
     int code = build_owner(b, tag, &e);
@@ -200,6 +210,9 @@ static int build_attr(struct build *b, uint32_t tag, uint32_t data_off) {
     entry_drop_attr(b->io, e, type);
     if (type == ATTR_TIME) {
         e->has_time = false;
+    }
+    if (type == ATTR_CHECK) {
+        build_checksum(e, tag, b->log->block + data_off);
     }
     if (tag_length(tag) == TAG_GONE) {
         return SKINK_OK;
@@ -311,7 +324,6 @@ static int build_order(struct build *b) {
 /* What only the whole shows: forms that fit types, sizes that can be. */
 static int build_check(struct build *b) {
     struct mdir *m = b->m;
-    m->bytes = 0;
     for (uint32_t i = 0; i < m->count; i++) {
         const struct entry *e = m->entries[i];
         bool dir = e->type == TAG_DICTIONARY;
@@ -319,9 +331,21 @@ static int build_check(struct build *b) {
             (e->form == FORM_CTZ && e->size > 0x7fffffffu)) {
             return SKINK_CORRUPT;
         }
-        m->bytes += entry_bytes(e);
     }
     return SKINK_OK;
+}
+
+void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks) {
+    m->bytes = 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct entry *e = m->entries[i];
+        if (checks && e->type == TAG_VALUE) {
+            entry_drop_attr(io, e, ATTR_CHECK); /* the entry holds what it says */
+        } else {
+            e->has_check = false;
+        }
+        m->bytes += entry_bytes(e);
+    }
 }
 
 static int build(const struct io *io, const struct log *log, struct mdir *m) {

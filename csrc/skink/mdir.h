@@ -37,8 +37,11 @@ struct entry {
     uint32_t days;
     uint32_t where, size; /* see enum entry_form */
     uint16_t name_len;
-    uint16_t type; /* TAG_VALUE, TAG_DICTIONARY or TAG_SUPERBLOCK */
-    uint8_t form;  /* enum entry_form */
+    uint16_t type;  /* TAG_VALUE, TAG_DICTIONARY or TAG_SUPERBLOCK */
+    uint8_t form;   /* enum entry_form */
+    uint32_t check; /* CRC-32 of the value */
+    bool has_check; /* as found: the attribute belongs to the struct that the entry has */
+    bool checked;   /* the value was found to be right since the store was opened */
     bool has_time;
     bool hidden; /* the source of a pending move: still on disk, gone for readers */
     char name[];
@@ -89,6 +92,10 @@ bool pair_same(const uint32_t a[2], const uint32_t b[2]);
 /* Reads the newest valid state of a pair. buffer: block_size bytes of scratch.
  * Errors: SKINK_CORRUPT, SKINK_IO, SKINK_NO_MEMORY. */
 int mdir_fetch(const struct io *io, const uint32_t pair[2], uint8_t *buffer, struct mdir **ret_m);
+
+/* Once it is known whether the store has value checksums: attributes of that type are checksums, or a user's
+ * own. Sets m->bytes. */
+void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks);
 
 /* --- writing ------------------------------------------------------------------------------------- */
 

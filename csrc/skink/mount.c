@@ -407,6 +407,10 @@ int store_load(struct skink *s) {
     if (code != SKINK_OK) {
         return code;
     }
+    s->value_checks = entry_attr(s->root->pairs[0]->entries[0], ATTR_CHECK) != NULL;
+    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
+        mdir_settle_checks(&s->io, m, s->value_checks);
+    }
     uint32_t limit = skink_name_limit(s->io.block_size);
     uint32_t longest = longest_name(s);
     s->name_max = min_u32(s->super.name_max, limit > longest ? limit : longest);

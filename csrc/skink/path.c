@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "bytes.h"
+#include "crc32.h"
+
 bool key_next(struct key *key, const char **ret_name, uint32_t *ret_len) {
     while (key->len > 0 && key->bytes[0] == '/') {
         key->bytes++;
@@ -158,7 +161,23 @@ void walk_release(struct walk *w) {
 
 /* --- values -------------------------------------------------------------------------------------- */
 
-int value_read(struct skink *s, const struct mdir *m, const struct entry *e, uint32_t pos, uint8_t *buffer,
+/* Reads the whole value, a block's worth at a time, and holds it against its checksum. */
+static int verify(struct skink *s, struct entry *e) {
+    uint32_t crc = CRC32_START;
+    for (uint32_t pos = 0; pos < e->size;) {
+        uint32_t part = min_u32(e->size - pos, s->io.block_size);
+        int code = ctz_read(&s->io, e->where, e->size, pos, s->old_bytes, part);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        crc = crc32_update(crc, s->old_bytes, part);
+        pos += part;
+    }
+    e->checked = crc == e->check;
+    return e->checked ? SKINK_OK : SKINK_CORRUPT;
+}
+
+int value_read(struct skink *s, const struct mdir *m, struct entry *e, uint32_t pos, uint8_t *buffer,
                uint32_t size) {
     if (size == 0) {
         return SKINK_OK;
@@ -169,5 +188,16 @@ int value_read(struct skink *s, const struct mdir *m, const struct entry *e, uin
     if (e->form != FORM_CTZ || ctz_count(s->io.block_size, e->size) > s->io.block_count) {
         return SKINK_CORRUPT;
     }
-    return ctz_read(&s->io, e->where, e->size, pos, buffer, size);
+    if (e->has_check && !e->checked && size < e->size) {
+        int code = verify(s, e);
+        if (code != SKINK_OK) {
+            return code;
+        }
+    }
+    int code = ctz_read(&s->io, e->where, e->size, pos, buffer, size);
+    bool whole = size == e->size;
+    if (code == SKINK_OK && e->has_check && whole && crc32_update(CRC32_START, buffer, size) != e->check) {
+        return SKINK_CORRUPT;
+    }
+    return code;
 }

@@ -65,8 +65,10 @@ void walk_release(struct walk *w);
 
 /* --- values -------------------------------------------------------------------------------------- */
 
-/* Bytes of a value; pos + size is at most its size. Errors: SKINK_CORRUPT, SKINK_IO. */
-int value_read(struct skink *s, const struct mdir *m, const struct entry *e, uint32_t pos, uint8_t *buffer,
+/* Bytes of a value; pos + size is at most its size. A value with a checksum is held against it: each time
+ * that it is read whole, and before the first time that a part of it is read.
+ * Errors: SKINK_CORRUPT, SKINK_IO, SKINK_NO_MEMORY. */
+int value_read(struct skink *s, const struct mdir *m, struct entry *e, uint32_t pos, uint8_t *buffer,
                uint32_t size);
 
 #endif

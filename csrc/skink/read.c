@@ -57,7 +57,7 @@ int skink_get_partial(struct skink *s, const char *key, size_t key_len, uint64_t
 }
 
 /* A value's bytes in memory of their own. */
-static int value_load(struct skink *s, const struct mdir *m, const struct entry *e, uint8_t **ret_bytes) {
+static int value_load(struct skink *s, const struct mdir *m, struct entry *e, uint8_t **ret_bytes) {
     if (e->form == FORM_CTZ && e->size > 0 && ctz_count(s->io.block_size, e->size) > s->io.block_count) {
         return SKINK_CORRUPT; /* before memory is asked for */
     }
@@ -94,7 +94,7 @@ void skink_release(struct skink *s, void *memory) {
 
 struct node {
     const struct mdir *pair;
-    const struct entry *entry;
+    struct entry *entry;
 };
 
 static int show(const struct node *node, const char *name, size_t name_len, skink_entry_fn fn, void *ctx) {
@@ -135,7 +135,7 @@ int skink_list(struct skink *s, const char *key, size_t key_len, skink_entry_fn 
         code = dir_sorted(&s->io, d, &seats);
     }
     for (size_t i = 0; code == SKINK_OK && i < seats.count; i++) {
-        const struct entry *e = seats.list[i].entry;
+        struct entry *e = seats.list[i].entry;
         code = show(&(struct node){seats.list[i].pair, e}, e->name, e->name_len, fn, ctx);
     }
     io_free(&s->io, seats.list);
@@ -240,7 +240,7 @@ int skink_last_modified(struct skink *s, const char *key, size_t key_len, struct
 
 #define DIGEST_STEP 4096u /* bytes of a value hashed at a time */
 
-static int value_digest(struct skink *s, const struct mdir *m, const struct entry *e, uint8_t *buffer,
+static int value_digest(struct skink *s, const struct mdir *m, struct entry *e, uint8_t *buffer,
                         uint8_t ret_digest[SHA256_SIZE]) {
     struct sha256 sha;
     int code = SKINK_OK;

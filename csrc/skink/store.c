@@ -85,6 +85,7 @@ int skink_stat(struct skink *s, struct skink_stat *ret_stat) {
     stat.name_max = s->name_max;
     stat.value_max = s->super.value_max;
     stat.attr_max = s->super.attr_max;
+    stat.value_checks = s->value_checks ? 1 : 0;
     stat.pending = store_is_pending(s) ? 1 : 0;
     count_used(s, &stat.blocks_used, &stat.pairs);
     *ret_stat = stat;

@@ -23,6 +23,7 @@ struct skink {
     struct dir *dirs;     /* all dictionaries */
     struct gstate gstate; /* as it is on the device */
     struct blocks blocks; /* known once `ready` */
+    bool value_checks;    /* values in blocks of their own have checksums */
     bool ready;           /* repaired, and the free map made: writes may begin */
     bool broken;          /* a commit failed half way: what the device holds is not known */
     uint8_t *old_bytes;   /* block_size bytes: the block that is being replaced, or fetched */

@@ -85,13 +85,27 @@ static int write_both(const struct io *io, const struct state *state, bool fcrc,
     return SKINK_OK;
 }
 
-static int format(const struct io *io, const struct superblock *sb) {
+/* Says on the superblock entry that values have checksums. */
+static int add_checks(const struct io *io, struct entry *e) {
+    static const uint8_t yes[1] = {1};
+    e->attrs = io_alloc(io, sizeof(*e->attrs));
+    if (e->attrs == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    *e->attrs = (struct attr){NULL, yes, 0, sizeof(yes), ATTR_CHECK};
+    return SKINK_OK;
+}
+
+static int format(const struct io *io, const struct superblock *sb, bool checks) {
     uint8_t fields[SUPERBLOCK_SIZE];
     superblock_put(sb, fields);
     struct patches patches = {NULL, 0, 0};
     struct entry *e = entry_new(io, SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_SIZE, TAG_SUPERBLOCK);
     uint8_t *bytes = io_alloc(io, io->block_size);
-    int code = e != NULL && bytes != NULL ? patch_reserve(io, &patches, 1) : SKINK_NO_MEMORY;
+    int code = e != NULL && bytes != NULL ? patch_reserve(io, &patches, 2) : SKINK_NO_MEMORY;
+    if (code == SKINK_OK && checks) {
+        code = add_checks(io, e);
+    }
     if (code == SKINK_OK) {
         e->form = FORM_INLINE;
         e->size = SUPERBLOCK_SIZE;
@@ -119,7 +133,7 @@ int skink_format(const struct bd *device, const struct skink_allocator *allocato
     }
     code = check_options(&io, options != NULL ? options : &defaults, &sb);
     if (code == SKINK_OK) {
-        code = format(&io, &sb);
+        code = format(&io, &sb, options != NULL && (options->flags & SKINK_FORMAT_VALUE_CHECKS) != 0);
         code = code == IO_BAD_BLOCK ? SKINK_IO : code; /* the superblock has no other place */
     }
     io_release(&io);

@@ -37,6 +37,8 @@ enum tag_type {
 #define TAG_FIRST 0xffffffffu   /* what a block's first tag is XORed with */
 #define TAG_INVALID 0x80000000u /* the valid bit, set where a tag is not valid */
 #define ATTR_TIME 0x74          /* the attribute that holds a value's timestamp */
+#define ATTR_CHECK 0x76         /* the attribute that holds a value's checksum; see docs/format.md */
+#define ATTR_CHECK_SIZE 12      /* bytes: last block le32, size le32, CRC-32 of the value le32 */
 #define ATTR_TIME_SIZE 12       /* bytes: days le32, picoseconds le64 */
 
 static inline uint32_t tag_make(uint32_t type, uint32_t id, uint32_t length) {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "bind.h"
+#include "bytes.h"
+#include "crc32.h"
 
 /* A value on its way into the store: what it will be, and where the bytes come from. */
 struct draft {
@@ -54,11 +56,31 @@ static int draft_read(void *ctx, uint32_t pos, uint8_t *buffer, uint32_t size) {
 
 /* --- into blocks, or inline ---------------------------------------------------------------------- */
 
+/* The checksum of the new value, from the bytes that it was made of. */
+static int checksum(struct draft *d, struct entry *e) {
+    uint32_t crc = CRC32_START;
+    for (uint32_t pos = 0; pos < d->size;) {
+        uint32_t part = min_u32(d->size - pos, d->s->io.block_size);
+        int code = draft_read(d, pos, d->s->new_bytes, part);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        crc = crc32_update(crc, d->s->new_bytes, part);
+        pos += part;
+    }
+    e->check = crc;
+    e->has_check = true;
+    return SKINK_OK;
+}
+
 static int write_blocks(struct draft *d, struct entry *e) {
     struct skink *s = d->s;
     struct ctz_source source = {draft_read, d};
     int code =
         ctz_write(&s->io, &s->blocks, &source, d->size, d->kept, &d->old, s->new_bytes, &d->fresh, &e->where);
+    if (code == SKINK_OK && s->value_checks) {
+        code = checksum(d, e);
+    }
     if (code == SKINK_OK) {
         e->form = FORM_CTZ;
         e->size = d->size;
