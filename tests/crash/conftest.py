@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from powercut.cli import main
+
 HERE = Path(__file__).resolve().parent
 CSRC = HERE.parents[1] / "csrc"
 
@@ -36,6 +38,22 @@ def liar(tmp_path_factory: pytest.TempPathFactory) -> Liar:
         return str(library)
 
     return build
+
+
+@pytest.fixture
+def powercut_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Powercut:
+    """The same in this process, for what does not come to run anything: quicker."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return run
 
 
 @pytest.fixture

@@ -174,23 +174,23 @@ def test_run_saves_the_traces_found_before_an_interruption(liar: Liar, tmp_path:
     ],
 )
 def test_run_refuses_in_one_sentence_with_exit_code_2(
-    powercut: Powercut, tmp_path: Path, arguments: tuple[str, ...], named: str
+    powercut_here: Powercut, tmp_path: Path, arguments: tuple[str, ...], named: str
 ) -> None:
     (tmp_path / "text.so").write_text("no library\n")
-    assert named in refused(powercut("run", *arguments))
+    assert named in refused(powercut_here("run", *arguments))
     assert [path.name for path in tmp_path.iterdir()] == ["text.so"]
 
 
 @pytest.mark.parametrize(("lie", "named"), [(6, "UNSUPPORTED"), (7, "ABI")])
 def test_run_refuses_an_engine_that_cannot_be_used(
-    powercut: Powercut, liar: Liar, lie: int, named: str
+    powercut_here: Powercut, liar: Liar, lie: int, named: str
 ) -> None:
-    assert named in refused(powercut("run", "--engine", liar(lie), "--traces", 1))
+    assert named in refused(powercut_here("run", "--engine", liar(lie), "--traces", 1))
 
 
-def test_run_refuses_a_directory_that_holds_nothing(powercut: Powercut, tmp_path: Path) -> None:
+def test_run_refuses_a_directory_that_holds_nothing(powercut_here: Powercut, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "empty" in refused(powercut("run", "--engine", "ditto", "--tree", "empty"))
+    assert "empty" in refused(powercut_here("run", "--engine", "ditto", "--tree", "empty"))
 
 
 def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
@@ -201,14 +201,14 @@ def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Li
     assert "file/below" in refused(done)
 
 
-def test_replay_refuses_what_is_no_trace(powercut: Powercut, tmp_path: Path) -> None:
+def test_replay_refuses_what_is_no_trace(powercut_here: Powercut, tmp_path: Path) -> None:
     (tmp_path / "cut.trace.json").write_text('{"format": "powercut-trace", "version": 1,')
-    assert "cut.trace.json" in refused(powercut("replay", "cut.trace.json"))
-    assert "missing.trace.json" in refused(powercut("replay", "missing.trace.json"))
+    assert "cut.trace.json" in refused(powercut_here("replay", "cut.trace.json"))
+    assert "missing.trace.json" in refused(powercut_here("replay", "missing.trace.json"))
 
 
-def test_bench_crash_measures_both_block_sizes(powercut: Powercut) -> None:
-    done = powercut("bench", "crash", "--engine", "ditto", "--seconds", 0.05, "--json")
+def test_bench_crash_measures_both_block_sizes(powercut_here: Powercut) -> None:
+    done = powercut_here("bench", "crash", "--engine", "ditto", "--seconds", 0.05, "--json")
     assert done.returncode == 0, done.stderr
     figures = report(done)["crash"]
     assert {one["block_size"] for one in figures} == {512, 4096}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -32,7 +33,8 @@ def run(folder: Path) -> str:
         str(folder),
         str(folder),
     ]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder).stdout
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=env).stdout
 
 
 def test_a_trace_that_holds_as_expected_passes(tmp_path: Path) -> None:

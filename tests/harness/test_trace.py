@@ -78,6 +78,8 @@ TRACES = st.builds(
     note=st.text(max_size=9),
 )  # fmt: skip
 
+SCHEMA = jsonschema.Draft202012Validator(wire.schema())
+
 SMALL = Trace(
     Geometry(16, 16, 512, 8, 0xFF),
     (Op("set", b"a/b", value=Literal(b"hi")), Op("set", b"c", value=Generated(7, 4097)), Op("remove", b"a")),
@@ -116,7 +118,7 @@ def test_a_trace_comes_back_equal_from_its_text(trace: Trace) -> None:
 
 @given(TRACES)
 def test_what_is_written_follows_the_schema(trace: Trace) -> None:
-    jsonschema.validate(json.loads(dumps(trace)), wire.schema())
+    SCHEMA.validate(json.loads(dumps(trace)))
 
 
 def test_the_published_schema_is_the_one_that_is_checked(root: Path) -> None:
@@ -129,7 +131,7 @@ def test_the_schema_refuses_what_is_neither_value(root: Path) -> None:
         wrong = fields()
         wrong["operations"][0]["value"] = value
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, wire.schema())
+            SCHEMA.validate(wrong)
         refusal(wrong)
 
 
@@ -258,7 +260,8 @@ def test_a_geometry_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     assert "geometry" in refusal(written)
 
 
-def test_a_zlib_bomb_is_refused_without_unpacking_it() -> None:
+def test_a_zlib_bomb_is_refused_without_unpacking_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "VALUE_MAX", 1 << 20)
     bomb = base64.b64encode(zlib.compress(bytes(wire.VALUE_MAX + 4096), 9)).decode()
     written = fields() | {"operations": [{"op": "set", "key": "a", "value": {"zlib": bomb}}]}
     assert "longer than" in refusal(written)
