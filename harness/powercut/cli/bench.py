@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from powercut.cli.bench_engine import engine_command
 from powercut.engine import CHECK, SECOND_MOUNT, WRITE, Engine, Run
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Op
@@ -60,6 +61,9 @@ def workload(block_size: int, count: int = 100) -> tuple[Op, ...]:
 @click.group("bench")
 def bench_command() -> None:
     """Measure."""
+
+
+bench_command.add_command(engine_command)
 
 
 @bench_command.command("crash")

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: ISC
+"""``powercut bench engine``: skink beside real littlefs, row by row."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from powercut import __version__, littlefs_library
+from powercut.benchmark import BLOCK_SIZES, KEYS, SIZES, WORKLOADS, Bench, Figures, Measured, rows
+
+#: Columns of the table: heading, and what a row's figures say there.
+_COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
+    ("reads", lambda one: _rate(one.reads, one.operations)),
+    ("progs", lambda one: _rate(one.progs, one.operations)),
+    ("erases", lambda one: _rate(one.erases, one.operations)),
+    ("B read", lambda one: _number(one.read_bytes / one.operations)),
+    ("B prog", lambda one: _number(one.prog_bytes / one.operations)),
+    ("WA", lambda one: "" if one.amplification is None else f"{one.amplification:.1f}"),
+    ("worst us", lambda one: _number(one.worst_ns / 1000)),
+    ("worst B", lambda one: _number(one.worst_bytes)),
+    ("RAM B", lambda one: _number(one.memory_bytes)),
+    ("B/key", lambda one: f"{one.memory_per_key:.0f}"),
+)
+
+_LEGEND = """\
+Per operation: device reads, progs, erases, bytes read and programmed. WA: bytes programmed per byte written.
+worst us, worst B: time and device bytes of the worst single operation. RAM B: memory in use; B/key: the part of
+it that is not there with an empty store, per value."""
+
+
+class _Numbers(click.ParamType[tuple[int, ...]]):
+    """Positive numbers with commas between them."""
+
+    name = "N,N..."
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers with commas between them", param, ctx)
+        for number in numbers:
+            if not self.low <= number <= self.high:
+                self.fail(f"{number} is not between {self.low} and {self.high}", param, ctx)
+        return numbers
+
+
+class _Names(click.ParamType[tuple[str, ...]]):
+    """Rows, with commas between them."""
+
+    name = "ROW,ROW..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        names = value if isinstance(value, tuple) else tuple(value.split(","))
+        for name in names:
+            if name not in WORKLOADS:
+                self.fail(f"there is no row {name!r}; there are {', '.join(WORKLOADS)}", param, ctx)
+        return names
+
+
+def _commas(numbers: Sequence[int]) -> str:
+    return ",".join(str(number) for number in numbers)
+
+
+@click.command("engine")
+@click.option(
+    "--rows", "names", type=_Names(), default=",".join(WORKLOADS), help="Some rows; all by default."
+)
+@click.option("--keys", type=_Numbers(10, 99_999), default=_commas(KEYS), show_default=True,
+              help="Values in the dictionary.")  # fmt: skip
+@click.option("--sizes", type=_Numbers(64, 1 << 21), default=_commas(SIZES), show_default=True,
+              help="Bytes in the values of write and rewrite.")  # fmt: skip
+@click.option("--block-sizes", type=_Numbers(256, 65_536), default=_commas(BLOCK_SIZES), show_default=True,
+              help="Bytes in a block.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True,
+              help="Timed passes of each engine, in turns; the fastest counts.")  # fmt: skip
+@click.option("--timestamps", is_flag=True, help="Each value carries the time of its last change.")
+@click.option("--skink-only", is_flag=True, help="Without littlefs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def engine_command(
+    names: tuple[str, ...],
+    keys: tuple[int, ...],
+    sizes: tuple[int, ...],
+    block_sizes: tuple[int, ...],
+    rounds: int,
+    *,
+    timestamps: bool,
+    skink_only: bool,
+    as_json: bool,
+) -> int:
+    """skink and real littlefs side by side, in one process, each on a device in memory."""
+    for size in block_sizes:
+        if size % 16:
+            raise click.UsageError(f"A block of {size} bytes is no whole number of 16-byte progs")
+    found = []
+    with Bench(rounds=rounds, timestamps=timestamps, with_littlefs=not skink_only) as bench:
+        for row in rows(names, keys, sizes, block_sizes):
+            if not as_json and sys.stderr.isatty():
+                print(
+                    f"\r\033[K{row.block_size}-byte blocks: {row.title}", end="", file=sys.stderr, flush=True
+                )
+            found.append(bench.measure(row))
+    if not as_json and sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    if as_json:
+        click.echo(json.dumps(_report(found, rounds, timestamps=timestamps), indent=1))
+    else:
+        _show(found)
+    return 0
+
+
+def _report(found: Sequence[Measured], rounds: int, *, timestamps: bool) -> dict[str, object]:
+    """What --json prints."""
+    version = ".".join(str(part) for part in littlefs_library.VERSION)
+    return {
+        "skink": __version__,
+        "littlefs": version,
+        "machine": platform.machine(),
+        "rounds": rounds,
+        "timestamps": timestamps,
+        "rows": [asdict(one) for one in found],
+    }
+
+
+def _show(found: Sequence[Measured]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=170)
+    for block_size in dict.fromkeys(one.block_size for one in found):
+        console.print(_table([one for one in found if one.block_size == block_size], block_size))
+    console.print(_LEGEND)
+
+
+def _table(found: Sequence[Measured], block_size: int) -> Table:
+    """Two lines for each row: skink, littlefs."""
+    table = Table(title=f"{block_size}-byte blocks", title_justify="left", pad_edge=False)
+    table.add_column("row", no_wrap=True)
+    table.add_column("engine", no_wrap=True)
+    for heading in ("ops/s", "ratio", *(heading for heading, _ in _COLUMNS)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("note")
+    for one in found:
+        ratio = "" if one.ratio is None else f"{one.ratio:.1f}"
+        table.add_row(
+            one.row, "skink", _number(one.skink.ops_per_second), ratio, *_cells(one.skink), one.note
+        )
+        if one.littlefs is not None:
+            table.add_row("", "littlefs", _number(one.littlefs.ops_per_second), "", *_cells(one.littlefs), "")
+        table.add_section()
+    return table
+
+
+def _cells(one: Figures) -> list[str]:
+    return [show(one) for _, show in _COLUMNS]
+
+
+def _rate(count: int, operations: int) -> str:
+    rate = count / operations
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.2f}"
+
+
+def _number(value: float) -> str:
+    """Three digits or so: ``0.51``, ``7.3``, ``8042``, ``23.4k``, ``1.2M``."""
+    if value >= 1e6:
+        return f"{value / 1e6:.3g}M" if value < 1e9 else f"{value / 1e6:.0f}M"
+    if value >= 1e4:
+        return f"{value / 1e3:.3g}k" if value < 1e5 else f"{value / 1e3:.0f}k"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
