@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
+#: How many lines on each side of a change may have changed themselves.
+CONTEXT_MAX = 2
+
 _TO = re.compile(r"\+\+\+ b/(\S+)")
 
 
@@ -65,23 +68,44 @@ def _hunk(lines: Sequence[str]) -> Hunk:
 
 
 def apply(hunks: Iterable[Hunk], text: str) -> str:
-    """``text`` with every hunk applied; where lines have moved, at the nearest place that is equal. Raises
-    PatchError."""
+    """``text`` with every hunk applied, where lines have moved at the nearest place that is equal; where
+    lines around it have changed at the one place that is equal without them. Raises PatchError."""
     lines = text.splitlines()
     shift = 0
     for hunk in hunks:
-        at = _find(lines, hunk, hunk.start + shift)
-        lines[at : at + len(hunk.before)] = hunk.after
-        shift = at - hunk.start + len(hunk.after) - len(hunk.before)
+        at, found = _find(lines, hunk, shift)
+        lines[at : at + len(found.before)] = found.after
+        shift = at - found.start + len(found.after) - len(found.before)
     return "\n".join([*lines, ""])
 
 
-def _find(lines: Sequence[str], hunk: Hunk, near: int) -> int:
-    """Where the hunk's old lines are. Raises PatchError."""
-    size = len(hunk.before)
-    places = [at for at in range(len(lines) - size + 1) if tuple(lines[at : at + size]) == hunk.before]
-    if not places:
-        changed = [line.strip() for line in hunk.before if line.strip() and line not in hunk.after]
-        line = changed[0] if changed else hunk.before[0].strip()
-        raise PatchError(f"the lines around {line!r} are not there any more")
-    return min(places, key=lambda at: abs(at - near))
+def _find(lines: Sequence[str], hunk: Hunk, shift: int) -> tuple[int, Hunk]:
+    """Where the hunk's old lines are, and the hunk, less the lines around it that are not. Raises
+    PatchError."""
+    for loose in range(CONTEXT_MAX + 1):
+        part = _loosened(hunk, loose)
+        places = _places(lines, part.before)
+        if places and (len(places) == 1 or not loose):
+            return min(places, key=lambda at: abs(at - part.start - shift)), part
+    changed = [line.strip() for line in hunk.before if line.strip() and line not in hunk.after]
+    line = changed[0] if changed else next(iter(hunk.before), "").strip()
+    raise PatchError(f"the lines around {line!r} are not there any more")
+
+
+def _places(lines: Sequence[str], before: Sequence[str]) -> list[int]:
+    size = len(before)
+    if not any(line.strip() for line in before):
+        return []
+    return [at for at in range(len(lines) - size + 1) if list(lines[at : at + size]) == list(before)]
+
+
+def _loosened(hunk: Hunk, loose: int) -> Hunk:
+    """The hunk without the first and the last ``loose`` lines, as far as it leaves them as they are."""
+    before, after, start = list(hunk.before), list(hunk.after), hunk.start
+    for _ in range(loose):
+        if before and after and before[0] == after[0]:
+            del before[0], after[0]
+            start += 1
+        if before and after and before[-1] == after[-1]:
+            del before[-1], after[-1]
+    return Hunk(start, tuple(before), tuple(after))

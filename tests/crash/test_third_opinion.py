@@ -18,7 +18,7 @@ from powercut.engine import Engine, Run
 from powercut.generate import GEOMETRIES, operations
 from powercut.geometry import Geometry
 from powercut.native import ffi, lib
-from powercut.ops import Literal, Op
+from powercut.ops import Generated, Literal, Op
 from powercut.predict import predict
 from powercut_models import Row, StoreModel
 
@@ -113,6 +113,32 @@ def test_littlefs_reads_what_a_run_leaves_and_what_its_power_cuts_leave(
             prediction.model.close()
 
 
+@pytest.mark.parametrize(("block_size", "count", "size"), [(128, 2, 16), (512, 8, 60), (4096, 8, 500)])
+def test_a_removed_dictionary_of_several_pairs_is_never_grafted_onto_another(
+    block_size: int, count: int, size: int
+) -> None:
+    """littlefs drops an orphan by giving its tail, hard as it is, to the pair in front of it."""
+    geometry = Geometry(16, 16, block_size, 64, 0xFF)
+    ops = [Op("set", b"d/%d" % index, value=Generated(index, size)) for index in range(count)]
+    ops += [Op("set", b"x/v", value=Literal(b"v")), Op("remove", b"d")]
+    with skink().record(geometry, ops) as run:
+        prediction = predict(run, tuple(ops), (), None)
+        for state in range(run.event_count + 1):
+            fs = littlefs.recovered(run.image(state), geometry)
+            expected = [[row.key for row in rows] for rows in allowed(run, prediction.model, state)]
+            assert names(fs) in expected, f"state {state}: {run.event(max(state - 1, 0))}"
+        prediction.model.close()
+
+
+def names(fs: LittleFS, folder: str = "") -> list[bytes]:
+    """The keys that littlefs lists, whether it finds them or not, sorted."""
+    found = []
+    for entry in fs.scandir(folder or "/"):
+        path = f"{folder}/{entry.name}"
+        found += [path[1:].encode("latin-1"), *(names(fs, path) if entry.type == 2 else [])]
+    return sorted(found)
+
+
 # --- the other way round ---------------------------------------------------------------------------------
 
 
@@ -131,7 +157,7 @@ def one_operation(fs: LittleFS, draw: random.Random, block_size: int) -> None:
             littlefs.set_time(fs, path, (draw.randrange(30_000), draw.randrange(86_400 * 10**12)))
     elif kind == "mkdir":
         fs.mkdir(path)
-    elif kind == "rename" and not other.startswith(f"{path}/"):  # littlefs lets a directory vanish into itself
+    elif kind == "rename" and not other.startswith(f"{path}/"):  # or it vanishes
         fs.rename(path, other)
     elif kind == "remove":
         fs.remove(path)
