@@ -143,8 +143,8 @@ def geometry_options(command: F) -> F:
 @click.option("--traces", type=click.IntRange(1), help="How many traces (100 if --seconds is not given).")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Begin new traces for so long.")
 @click.option("--ops", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="In each.")
-@click.option("--seed", type=click.IntRange(0), help="Gives the same traces each time (drawn and printed).")
-@click.option("--engine", default="skink", show_default=True, help="A name, or the path of a library.")
+@click.option("--seed", type=click.IntRange(0), help="The same gives the same traces (drawn, printed).")
+@click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
 @geometry_options
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
 @click.option("--tree-files", type=click.IntRange(1), default=200, show_default=True, help="Files, at most.")

@@ -21,7 +21,7 @@ class Progress:
         self._plan = plan
         self._bar = Bar(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[facts]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
@@ -45,7 +45,7 @@ class Progress:
         """Shows the tally; ``running``: crash states of the traces still under way."""
         states = tally.checked + tally.identical + running
         rate = states / tally.seconds if tally.seconds > 0 else 0.0
-        facts = f"{tally.traces} traces, {states:,} crash states, {rate:,.0f}/s, {len(tally.failures)} failed"
+        facts = f"{tally.traces:,} traces, {states:,} states, {rate:,.0f}/s, {len(tally.failures)} failed"
         done = tally.seconds if self._plan.traces is None else float(tally.traces)
         self._bar.update(self._task, completed=done, facts=facts)
 
