@@ -129,7 +129,9 @@ def test_no_page_names_a_place_on_some_machine(page: str) -> None:
 @pytest.mark.parametrize("page", NAMES)
 def test_make_targets_that_a_page_names_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    shown = re.findall(r"(?:`|^)make ([a-z]+)", read(page), re.MULTILINE)
+    text = read(page)
+    blocks = "".join(re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    shown = re.findall(r"`make ([a-z]+)", text) + re.findall(r"^(?:\$ )?make ([a-z]+)", blocks, re.MULTILINE)
     assert set(shown) <= targets
 
 
