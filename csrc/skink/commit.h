@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * commit.h: one metadata block as an append-only log of commits: finding where the valid log ends, walking
- * its tags, and building one more commit. docs/format.md, "A block as a log".
+ * its tags, and building one more commit. docs/format.md, "A metadata block".
  */
 #ifndef SKINK_COMMIT_H
 #define SKINK_COMMIT_H

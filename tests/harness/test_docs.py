@@ -116,6 +116,14 @@ def test_links_resolve(page: str) -> None:
             assert ((ROOT / page).parent / target).exists(), target
 
 
+def test_pages_and_headings_that_sources_name_exist() -> None:
+    for path in (path for pattern in SOURCES for path in ROOT.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        for page, heading in re.findall(r'(docs/[a-z]+\.md)(?:, "([A-Z][^"\n]*)")?', text):
+            assert (ROOT / page).is_file(), f"{path.name} names {page}"
+            assert re.search(rf"^#+ {re.escape(heading)}", read(page), re.MULTILINE), f"{path.name}: {heading}"
+
+
 def test_every_page_is_in_the_index() -> None:
     linked = set(re.findall(r"\]\(([^)]+)\)", read("docs/README.md")))
     assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"} <= linked
