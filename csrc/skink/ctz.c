@@ -173,107 +173,139 @@ int ctz_read(const struct io *io, uint32_t head, uint32_t value_size, uint32_t p
     return code;
 }
 
-int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, struct block_list *ret_list) {
-    if (value_size == 0) {
-        return SKINK_OK;
+int ctz_find(const struct io *io, uint32_t head, uint32_t value_size, uint32_t index, uint32_t *ret_block) {
+    uint32_t block = head;
+    int code = walk_back(io, &block, ctz_count(io->block_size, value_size) - 1, index);
+    if (code == SKINK_OK) {
+        *ret_block = block;
     }
-    uint32_t index = ctz_count(io->block_size, value_size) - 1;
-    if (index >= io->block_count) {
+    return code;
+}
+
+static int collect(const struct io *io, uint32_t block, struct block_list *ret_list) {
+    return block < io->block_count ? block_list_add(io, ret_list, block) : SKINK_CORRUPT;
+}
+
+int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, uint32_t kept,
+                struct block_list *ret_list) {
+    uint32_t index = value_size > 0 ? ctz_count(io->block_size, value_size) : 0; /* of the block behind */
+    uint32_t block = head;
+    if (index > io->block_count) {
         return SKINK_CORRUPT;
     }
-    uint32_t block = head;
-    while (true) {
-        int code = block < io->block_count ? block_list_add(io, ret_list, block) : SKINK_CORRUPT;
-        if (code != SKINK_OK || index == 0) {
-            return code;
+    int code = SKINK_OK;
+    while (index > kept && code == SKINK_OK) {
+        index--;
+        code = collect(io, block, ret_list);
+        if (code != SKINK_OK || index == kept) {
+            break;
         }
         /* an even index has a second pointer, to index - 2: two steps for one read */
         uint8_t pointers[8];
         uint32_t count = pointer_count(index) > 1 ? 2 : 1;
         code = io_read(io, block, 0, pointers, 4 * count);
-        if (code != SKINK_OK) {
-            return code;
-        }
-        block = get_le32(pointers);
-        index--;
-        if (count == 2) {
-            code = block < io->block_count ? block_list_add(io, ret_list, block) : SKINK_CORRUPT;
-            if (code != SKINK_OK) {
-                return code;
-            }
-            block = get_le32(pointers + 4);
+        block = code == SKINK_OK ? get_le32(pointers) : block;
+        if (code == SKINK_OK && count == 2 && index - 1 > kept) {
             index--;
+            code = collect(io, block, ret_list);
+            block = get_le32(pointers + 4);
         }
-    }
-}
-
-/* Programs block i: its pointers, then its part of the value. */
-static int write_block(const struct io *io, const struct ctz_source *source, uint32_t size, uint32_t index,
-                       const uint32_t *chain, uint8_t *scratch) {
-    uint32_t pointers = pointer_count(index);
-    for (uint32_t k = 0; k < pointers; k++) {
-        put_le32(scratch + 4 * k, chain[index - (1u << k)]);
-    }
-    uint64_t start = bytes_before(io->block_size, index);
-    uint64_t end = bytes_before(io->block_size, index + 1);
-    uint32_t part = (uint32_t)((end < size ? end : size) - start);
-    uint32_t used = 4 * pointers + part;
-    uint32_t padded = round_up(used, io->prog_size);
-    int code = source->read(source->ctx, (uint32_t)start, scratch + 4 * pointers, part);
-    if (code == SKINK_OK) {
-        memset(scratch + used, 0, padded - used);
-        code = io_erase(io, chain[index]);
-    }
-    return code == SKINK_OK ? io_prog(io, chain[index], 0, scratch, padded) : code;
-}
-
-/* Finds a block for block i, and another if that has gone bad. */
-static int place_block(const struct io *io, struct blocks *blocks, const struct ctz_source *source,
-                       uint32_t size, uint32_t index, uint32_t *chain, uint8_t *scratch) {
-    int code;
-    do {
-        code = blocks_take(blocks, &chain[index]);
-        if (code != SKINK_OK) {
-            return code;
-        }
-        code = write_block(io, source, size, index, chain, scratch);
-        if (code == IO_BAD_BLOCK && blocks_retire(io, blocks, chain[index]) != SKINK_OK) {
-            code = SKINK_NO_MEMORY;
-        }
-    } while (code == IO_BAD_BLOCK);
-    if (code != SKINK_OK) {
-        blocks_free(blocks, chain[index]);
     }
     return code;
 }
 
-int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_source *source, uint32_t size,
-              uint32_t kept, const struct block_list *old, uint8_t *scratch, struct block_list *ret_list,
-              uint32_t *ret_head) {
-    uint32_t count = ctz_count(io->block_size, size);
-    if (count - kept > blocks->free) {
+/* A value being written: blocks from `kept` on are new. */
+struct writing {
+    const struct io *io;
+    const struct ctz_draft *draft;
+    uint32_t *chain; /* where the new blocks are */
+};
+
+/* Fills in the pointers of block i. The address of block i - 2^k is known for new blocks; an old one is named
+ * by block i - 2^(k - 1), whose own pointer k - 1 leads there. */
+static int put_pointers(const struct writing *w, uint32_t index) {
+    const struct ctz_draft *d = w->draft;
+    uint32_t to = 0;
+    int code = SKINK_OK;
+    for (uint32_t k = 0; k < pointer_count(index) && code == SKINK_OK; k++) {
+        uint32_t target = index - (1u << k);
+        if (target >= d->kept) {
+            to = w->chain[target - d->kept];
+        } else if (k == 0) {
+            to = d->last_kept;
+        } else {
+            uint8_t pointer[4];
+            code = io_read(w->io, to, 4 * (k - 1), pointer, 4);
+            to = code == SKINK_OK ? get_le32(pointer) : to;
+        }
+        put_le32(d->scratch + 4 * (size_t)k, to);
+    }
+    return code;
+}
+
+/* Programs block i: its pointers, then its part of the value. */
+static int write_block(const struct writing *w, uint32_t index, uint32_t block) {
+    const struct io *io = w->io;
+    const struct ctz_draft *d = w->draft;
+    uint32_t pointers = 4 * pointer_count(index);
+    uint64_t start = bytes_before(io->block_size, index);
+    uint64_t end = bytes_before(io->block_size, index + 1);
+    uint32_t part = (uint32_t)((end < d->size ? end : d->size) - start);
+    uint32_t used = pointers + part;
+    uint32_t padded = round_up(used, io->prog_size);
+    int code = put_pointers(w, index);
+    if (code == SKINK_OK) {
+        code = d->read(d->ctx, (uint32_t)start, d->scratch + pointers, part);
+    }
+    if (code == SKINK_OK) {
+        memset(d->scratch + used, 0, padded - used);
+        code = io_erase(io, block);
+    }
+    return code == SKINK_OK ? io_prog(io, block, 0, d->scratch, padded) : code;
+}
+
+/* Finds a block for block i, and another if that has gone bad. */
+static int place_block(const struct writing *w, struct blocks *blocks, uint32_t index, uint32_t *ret_block) {
+    int code;
+    do {
+        code = blocks_take(blocks, ret_block);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        code = write_block(w, index, *ret_block);
+        if (code == IO_BAD_BLOCK && blocks_retire(w->io, blocks, *ret_block) != SKINK_OK) {
+            code = SKINK_NO_MEMORY;
+        }
+    } while (code == IO_BAD_BLOCK);
+    if (code != SKINK_OK) {
+        blocks_free(blocks, *ret_block);
+    }
+    return code;
+}
+
+int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_draft *draft,
+              struct block_list *ret_list, uint32_t *ret_head) {
+    uint32_t fresh = ctz_count(io->block_size, draft->size) - draft->kept;
+    if (fresh > blocks->free) {
         return SKINK_NO_SPACE;
     }
-    uint32_t *chain = io_alloc(io, (size_t)count * sizeof(*chain));
-    if (chain == NULL) {
+    struct writing w = {io, draft, io_alloc(io, (size_t)fresh * sizeof(uint32_t))};
+    if (w.chain == NULL) {
         return SKINK_NO_MEMORY;
     }
     int code = SKINK_OK;
-    for (uint32_t i = 0; i < kept; i++) {
-        chain[i] = old->list[old->count - 1 - i];
-    }
-    for (uint32_t i = kept; i < count && code == SKINK_OK; i++) {
-        code = place_block(io, blocks, source, size, i, chain, scratch);
+    for (uint32_t i = 0; i < fresh && code == SKINK_OK; i++) {
+        code = place_block(&w, blocks, draft->kept + i, &w.chain[i]);
         if (code == SKINK_OK) {
-            code = block_list_add(io, ret_list, chain[i]);
+            code = block_list_add(io, ret_list, w.chain[i]);
             if (code != SKINK_OK) {
-                blocks_free(blocks, chain[i]);
+                blocks_free(blocks, w.chain[i]);
             }
         }
     }
     if (code == SKINK_OK) {
-        *ret_head = chain[count - 1];
+        *ret_head = fresh > 0 ? w.chain[fresh - 1] : draft->last_kept;
     }
-    io_free(io, chain);
+    io_free(io, w.chain);
     return code;
 }

@@ -20,21 +20,28 @@ uint32_t ctz_count(uint32_t block_size, uint32_t size);
 int ctz_read(const struct io *io, uint32_t head, uint32_t value_size, uint32_t pos, uint8_t *buffer,
              uint32_t size);
 
-/* The list's blocks, the last first, appended to ret_list. Errors: SKINK_CORRUPT, SKINK_IO, SKINK_NO_MEMORY. */
-int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, struct block_list *ret_list);
+/* The block of an index. Errors: SKINK_CORRUPT, SKINK_IO. */
+int ctz_find(const struct io *io, uint32_t head, uint32_t value_size, uint32_t index, uint32_t *ret_block);
 
-/* A source of bytes for ctz_write: copies size bytes of the new value, from pos on, to buffer. */
-struct ctz_source {
-    int (*read)(void *ctx, uint32_t pos, uint8_t *buffer, uint32_t size);
+/* The list's blocks but for the first `kept`, the last first, appended to ret_list.
+ * Errors: SKINK_CORRUPT, SKINK_IO, SKINK_NO_MEMORY. */
+int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, uint32_t kept,
+                struct block_list *ret_list);
+
+/* A value to be written. */
+struct ctz_draft {
+    uint32_t size;      /* bytes, more than 0 */
+    uint32_t kept;      /* so many leading blocks of an old value stay the new one's */
+    uint32_t last_kept; /* the last of them */
+    uint8_t *scratch;   /* block_size bytes */
+    int (*read)(void *ctx, uint32_t pos, uint8_t *buffer, uint32_t size); /* the new value's bytes */
     void *ctx;
 };
 
-/* Writes a value of size > 0 bytes into fresh blocks, which are appended to ret_list. The first `kept`
- * blocks are taken from `old`, the old list's blocks, last first, as they are. scratch: block_size bytes.
- * Errors: SKINK_NO_SPACE, SKINK_IO, SKINK_NO_MEMORY, what the source says; the blocks in ret_list are then
- * the caller's to free. The caller syncs. */
-int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_source *source, uint32_t size,
-              uint32_t kept, const struct block_list *old, uint8_t *scratch, struct block_list *ret_list,
-              uint32_t *ret_head);
+/* Writes the blocks that are not kept into fresh ones, which are appended to ret_list.
+ * Errors: SKINK_NO_SPACE, SKINK_IO, SKINK_NO_MEMORY, what read says; the blocks in ret_list are then the
+ * caller's to free. The caller syncs. */
+int ctz_write(const struct io *io, struct blocks *blocks, const struct ctz_draft *draft,
+              struct block_list *ret_list, uint32_t *ret_head);
 
 #endif

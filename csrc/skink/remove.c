@@ -27,7 +27,7 @@ static int add_entry(struct skink *s, struct victims *v, const struct entry *e) 
     if (e->dir != NULL) {
         return add_dir(s, v, e->dir);
     }
-    return e->form == FORM_CTZ ? ctz_collect(&s->io, e->where, e->size, &v->blocks) : SKINK_OK;
+    return e->form == FORM_CTZ ? ctz_collect(&s->io, e->where, e->size, 0, &v->blocks) : SKINK_OK;
 }
 
 static int collect(struct skink *s, const struct entry *e, struct victims *v) {
@@ -74,7 +74,7 @@ static int delete_entry(struct skink *s, const struct place *at, struct victims 
     struct change c;
     change_init(&c, s, at->pair);
     change_delete(&c, at->id);
-    struct mdir *before = store_find_run(s->thread);
+    struct mdir *before = v->count > 0 ? store_find_run(s->thread) : NULL;
     bool all_at_once = before == at->pair && store_last_run(before);
     if (all_at_once) {
         store_plan_run(&c, before);

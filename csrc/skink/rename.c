@@ -83,7 +83,7 @@ static int prepare_and_move(struct skink *s, const struct path *source, struct p
         code = io_read(&s->io, source->place.pair->pair[0], 0, base, s->io.block_size);
     }
     if (code == SKINK_OK && old != NULL && old->form == FORM_CTZ) {
-        code = ctz_collect(&s->io, old->where, old->size, &replaced);
+        code = ctz_collect(&s->io, old->where, old->size, 0, &replaced);
     }
     if (code == SKINK_OK) {
         code = move(s, source, target, base, &replaced);

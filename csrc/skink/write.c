@@ -18,9 +18,10 @@ struct draft {
     uint32_t bytes_size;
     struct skink_time time;
     bool has_time;
-    struct block_list old;   /* the old value's blocks, the last first */
+    struct block_list old;   /* the old value's blocks that the new one does not keep */
     struct block_list fresh; /* the new value's own */
     uint32_t kept;           /* so many leading blocks of the old value are the new one's too */
+    uint32_t last_kept;      /* the last of them */
 };
 
 static const struct entry *old_entry(const struct draft *d) {
@@ -75,9 +76,8 @@ static int checksum(struct draft *d, struct entry *e) {
 
 static int write_blocks(struct draft *d, struct entry *e) {
     struct skink *s = d->s;
-    struct ctz_source source = {draft_read, d};
-    int code =
-        ctz_write(&s->io, &s->blocks, &source, d->size, d->kept, &d->old, s->new_bytes, &d->fresh, &e->where);
+    struct ctz_draft draft = {d->size, d->kept, d->last_kept, s->new_bytes, draft_read, d};
+    int code = ctz_write(&s->io, &s->blocks, &draft, &d->fresh, &e->where);
     if (code == SKINK_OK && s->value_checks) {
         code = checksum(d, e);
     }
@@ -99,46 +99,49 @@ static bool goes_inline(const struct draft *d, const struct entry *e) {
     return entry_bytes(e) + 4 + d->size + others <= mdir_bytes_max(&d->s->io);
 }
 
-static int draft_bind(struct draft *d, struct entry *e) {
+static int draft_bind(struct draft *d, struct entry *e, bool inlined) {
     struct skink *s = d->s;
-    uint8_t *inlined = NULL;
+    uint8_t *bytes = NULL;
     int code;
-    if (goes_inline(d, e)) {
-        inlined = io_alloc(&s->io, d->size);
-        code = inlined != NULL ? draft_read(d, 0, inlined, d->size) : SKINK_NO_MEMORY;
+    if (inlined) {
+        bytes = io_alloc(&s->io, d->size);
+        code = bytes != NULL ? draft_read(d, 0, bytes, d->size) : SKINK_NO_MEMORY;
         e->form = FORM_INLINE;
         e->size = d->size;
-        d->kept = 0;
     } else {
         code = write_blocks(d, e);
     }
     if (code == SKINK_OK) {
-        struct item item = {e, inlined, NULL};
+        struct item item = {e, bytes, NULL};
         code = bind_entry(s, d->path, &item, NULL);
     }
-    io_free(&s->io, inlined);
+    io_free(&s->io, bytes);
     return code;
 }
 
 /* The blocks that the new value shares with the old are those in front of the first byte that changes. */
-static int plan_old(struct draft *d) {
+static int plan_old(struct draft *d, bool inlined) {
+    const struct skink *s = d->s;
     const struct entry *old = old_entry(d);
     uint32_t off;
     if (old == NULL || old->form != FORM_CTZ || old->size == 0) {
         return SKINK_OK;
     }
-    d->kept = d->off == 0 ? 0 : ctz_locate(d->s->io.block_size, d->off, &off);
-    return ctz_collect(&d->s->io, old->where, old->size, &d->old);
+    if (ctz_count(s->io.block_size, old->size) > s->io.block_count) {
+        return SKINK_CORRUPT;
+    }
+    d->kept = d->off == 0 || inlined ? 0 : ctz_locate(s->io.block_size, d->off, &off);
+    int code = SKINK_OK;
+    if (d->kept > 0) {
+        code = ctz_find(&s->io, old->where, old->size, d->kept - 1, &d->last_kept);
+    }
+    return code == SKINK_OK ? ctz_collect(&s->io, old->where, old->size, d->kept, &d->old) : code;
 }
 
 static int draft_store(struct draft *d) {
     struct skink *s = d->s;
     const char *name;
     uint32_t len;
-    int code = plan_old(d);
-    if (code != SKINK_OK) {
-        return code;
-    }
     bind_name(d->path, &name, &len);
     struct entry *e = entry_new(&s->io, name, len, TAG_VALUE);
     if (e == NULL) {
@@ -147,10 +150,13 @@ static int draft_store(struct draft *d) {
     e->has_time = d->has_time;
     e->days = d->time.days;
     e->picoseconds = d->time.picoseconds;
-    code = draft_bind(d, e);
+    bool inlined = goes_inline(d, e);
+    int code = plan_old(d, inlined);
+    if (code == SKINK_OK) {
+        code = draft_bind(d, e, inlined);
+    }
     const struct block_list *unused = code == SKINK_OK ? &d->old : &d->fresh;
-    size_t count = code == SKINK_OK ? unused->count - d->kept : unused->count; /* the kept come last */
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < unused->count; i++) {
         blocks_free(&s->blocks, unused->list[i]);
     }
     if (code != SKINK_OK) {

@@ -81,9 +81,9 @@ static void test_a_value_reads_back_whole_and_in_parts(struct check *check, uint
     uint32_t head = 0;
     rig_open(check, &rig, block_size, 4);
     fill(value, size, size);
-    struct ctz_source source = {from_memory, value};
-    CHECK_EQ(check, ctz_write(&rig.io, &rig.blocks, &source, size, 0, NULL, rig.scratch, &fresh, &head),
-             SKINK_OK);
+    struct ctz_draft draft = {0, 0, 0, rig.scratch, from_memory, value};
+    draft.size = size;
+    CHECK_EQ(check, ctz_write(&rig.io, &rig.blocks, &draft, &fresh, &head), SKINK_OK);
     CHECK_EQ(check, fresh.count, ctz_count(block_size, size));
     CHECK_EQ(check, ctz_read(&rig.io, head, size, 0, got, size), SKINK_OK);
     CHECK_EQ(check, memcmp(value, got, size), 0);
@@ -92,7 +92,7 @@ static void test_a_value_reads_back_whole_and_in_parts(struct check *check, uint
         CHECK_EQ(check, ctz_read(&rig.io, head, size, pos, got, part), SKINK_OK);
         CHECK_EQ(check, memcmp(value + pos, got, part), 0);
     }
-    CHECK_EQ(check, ctz_collect(&rig.io, head, size, &found), SKINK_OK);
+    CHECK_EQ(check, ctz_collect(&rig.io, head, size, 0, &found), SKINK_OK);
     CHECK_EQ(check, found.count, fresh.count);
     for (size_t i = 0; i < found.count && i < fresh.count; i++) {
         CHECK_EQ(check, found.list[i], fresh.list[fresh.count - 1 - i]);
@@ -108,10 +108,9 @@ static void test_a_full_device_gives_no_space_and_takes_no_block(struct check *c
     static uint8_t value[64 * 128];
     uint32_t head = 77;
     rig_open(check, &rig, 128, 4);
-    struct ctz_source source = {from_memory, value};
-    CHECK_EQ(check,
-             ctz_write(&rig.io, &rig.blocks, &source, sizeof(value), 0, NULL, rig.scratch, &fresh, &head),
-             SKINK_NO_SPACE);
+    struct ctz_draft draft = {0, 0, 0, rig.scratch, from_memory, value};
+    draft.size = sizeof(value);
+    CHECK_EQ(check, ctz_write(&rig.io, &rig.blocks, &draft, &fresh, &head), SKINK_NO_SPACE);
     CHECK_EQ(check, fresh.count, 0);
     CHECK_EQ(check, rig.blocks.free, 64);
     CHECK_EQ(check, head, 77);
@@ -124,8 +123,9 @@ static void test_a_pointer_out_of_the_device_is_corrupt(struct check *check) {
     uint8_t got[200];
     rig_open(check, &rig, 128, 4);
     CHECK_EQ(check, ctz_read(&rig.io, 64, 200, 0, got, 200), SKINK_CORRUPT);
-    CHECK_EQ(check, ctz_collect(&rig.io, 3, 200, &found), SKINK_CORRUPT); /* block 3 is erased: 0xffffffff */
-    CHECK_EQ(check, ctz_collect(&rig.io, 3, 0x7fffffff, &found), SKINK_CORRUPT);
+    CHECK_EQ(check, ctz_collect(&rig.io, 3, 200, 0, &found),
+             SKINK_CORRUPT); /* block 3 is erased: 0xffffffff */
+    CHECK_EQ(check, ctz_collect(&rig.io, 3, 0x7fffffff, 0, &found), SKINK_CORRUPT);
     block_list_release(&rig.io, &found);
     rig_close(&rig);
 }

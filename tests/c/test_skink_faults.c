@@ -160,7 +160,7 @@ static void test_each_refused_allocation_leaves_the_store_as_it_was(struct check
         used = n == 1 ? rig->memory.calls - opened : used;
         rig_close(check, rig);
     }
-    CHECK(check, used > 200);
+    CHECK(check, used > 100);
 }
 
 static void test_each_refused_allocation_of_a_mount_is_no_memory(struct check *check, struct rig *rig,
