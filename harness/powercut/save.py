@@ -8,6 +8,7 @@ from pathlib import Path
 
 from powercut.campaign import Campaign, Failure, Tally, failure_kind
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.shrink import expecting
 from powercut.trace import Trace, file_name, save
 
@@ -17,27 +18,36 @@ SAVED_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A trace that fails; ``path``: where it was saved; ``index``: its number in the campaign."""
+    """A trace that fails; ``index``: its number in the campaign; ``path``: where it was saved, or ``problem``: why
+    it was not."""
 
     index: int
     trace: Trace
     path: Path | None
+    problem: str = ""
 
 
 def save_failures(
     campaign: Campaign, tally: Tally, engine: Engine, folder: Path, *, shrink: bool
 ) -> list[Saved]:
-    """Saves the first failure of each kind, made small if ``shrink``. Raises PowercutError."""
+    """Saves the first failure of each kind, made small if ``shrink``."""
     saved: list[Saved] = []
     for failure in _first_of_each_kind(tally)[:SAVED_MAX]:
         trace = _named(failure, engine)
         if shrink:
             small = campaign.shrink(failure)
             trace = small if small.expect.kind else trace
-        path = folder / file_name(trace)
-        save(trace, path)
-        saved.append(Saved(failure.index, trace, path))
+        saved.append(_saved(failure.index, trace, folder))
     return saved
+
+
+def _saved(index: int, trace: Trace, folder: Path) -> Saved:
+    path = folder / file_name(trace)
+    try:
+        save(trace, path)
+    except PowercutError as error:
+        return Saved(index, trace, None, str(error))
+    return Saved(index, trace, path)
 
 
 def _first_of_each_kind(tally: Tally) -> list[Failure]:

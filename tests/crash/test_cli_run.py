@@ -198,7 +198,10 @@ def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Li
     done = powercut(
         "run", "--engine", liar("LAZY"), "--traces", 1, "--ops", 20, "--seed", 1, "--save", "file/below"
     )
-    assert "file/below" in refused(done)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "file/below" in done.stderr
+    assert "VIOLATED" in done.stdout
 
 
 def test_replay_refuses_what_is_no_trace(powercut_here: Powercut, tmp_path: Path) -> None:

@@ -167,6 +167,8 @@ def run_command(**given: Any) -> int:
         saved = save_failures(campaign, tally, engine, request.save, shrink=shrink)
     report = report_json(plan, engine, request.seed, tally, saved)
     click.echo(json.dumps(report, indent=1, ensure_ascii=False) if request.as_json else report_text(report))
+    for problem in (one.problem for one in saved if one.problem):
+        click.echo(f"powercut: {problem}", err=True)
     return 130 if tally.interrupted else 1 if tally.failures else 0
 
 
