@@ -18,8 +18,10 @@ SAVED_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A trace that fails; ``index``: its number in the campaign; ``path``: where it was saved, or ``problem``: why
-    it was not."""
+    """A trace that fails; ``index``: its number in the campaign.
+
+    ``path``: where it was saved; None: it was not, and ``problem`` says why.
+    """
 
     index: int
     trace: Trace
