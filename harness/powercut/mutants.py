@@ -248,7 +248,7 @@ def make_source(mutant: Mutant, engine: Engine, search: Search) -> Source:
 def show(outcomes: Sequence[Outcome], console: Console) -> None:
     """A table of what came of each."""
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for title in ("mutant", "caught by", "states", "seconds", "ops", "on it", "on skink"):
+    for title in ("mutant", "caught by", "states", "seconds", "ops", "on it", "skink"):
         right = title in ("states", "seconds", "ops")
         table.add_column(title, no_wrap=True, justify="right" if right else "left")
     for one in outcomes:

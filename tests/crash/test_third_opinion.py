@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 from littlefs import LittleFS
@@ -17,6 +18,7 @@ from powercut.cli.run import profile
 from powercut.engine import Engine, Run
 from powercut.generate import GEOMETRIES, operations
 from powercut.geometry import Geometry
+from powercut.mutants import build, load_mutants
 from powercut.native import ffi, lib
 from powercut.ops import Generated, Literal, Op
 from powercut.predict import predict
@@ -66,6 +68,11 @@ def assert_both_see(image: bytes, geometry: Geometry, expected: Sequence[Row], w
     assert blocks_used(image, geometry) == fs.used_block_count, where
 
 
+def lost_blocks(fs: LittleFS, geometry: Geometry) -> int:
+    """How many blocks are on littlefs's list and belong to nothing that can be reached."""
+    return int(fs.used_block_count) - blocks_used(bytes(fs.context.buffer), geometry)
+
+
 def allowed(run: Run, model: StoreModel, state: int) -> list[list[Row]]:
     done, in_flight = run.position(state)
     return [by_key(model.rows(at)) for at in range(done, done + 1 + in_flight)]
@@ -104,8 +111,10 @@ def test_littlefs_reads_what_a_run_leaves_and_what_its_power_cuts_leave(
             for state in range(draw.randrange(every), run.event_count + 1, every):
                 where = f"state {state} of {geometry}, seed {seed}: {run.event(max(state - 1, 0))}"
                 image = run.image(state)
-                seen = littlefs.entries(image, geometry)
+                fs = littlefs.recovered(image, geometry)
+                seen = littlefs.rows(fs)
                 assert seen in allowed(run, prediction.model, state), where
+                assert lost_blocks(fs, geometry) == 0, where
                 if state % (5 * every) == 0:
                     more = generated(geometry, seed + state, 6, seen)
                     write_on(image, geometry, seen, more, f"{where}, written on")
@@ -137,6 +146,24 @@ def names(fs: LittleFS, folder: str = "") -> list[bytes]:
         path = f"{folder}/{entry.name}"
         found += [path[1:].encode("latin-1"), *(names(fs, path) if entry.type == 2 else [])]
     return sorted(found)
+
+
+def lost_in_cuts(engine: Engine) -> int:
+    """The most blocks that stay lost when littlefs repairs a cut `set` below a missing dictionary, whose
+    entry goes into another pair than its parent's last."""
+    geometry = Geometry(16, 16, 128, 64, 0xFF)
+    ops = [Op("set", b"n%d" % index, value=Generated(index, 13)) for index in range(6)]
+    ops += [Op("set", b"a/x", value=Literal(b"x"))]
+    with engine.record(geometry, ops) as run:
+        cuts = (littlefs.recovered(run.image(state), geometry) for state in range(run.event_count + 1))
+        return max(lost_blocks(fs, geometry) for fs in cuts)
+
+
+def test_a_dictionary_made_in_two_commits_is_never_lost_to_littlefs(tmp_path: Path) -> None:
+    """Nor would it go unnoticed: without the orphan flag its blocks are lost."""
+    assert lost_in_cuts(skink()) == 0
+    (mutant,) = load_mutants(["orphan-flag-not-set"])
+    assert lost_in_cuts(Engine.load(str(build(mutant, tmp_path)))) > 0
 
 
 # --- the other way round ---------------------------------------------------------------------------------
