@@ -10,6 +10,7 @@ import pytest
 
 from powercut.campaign import Campaign, Plan, failure_kind
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.replay import replay
@@ -177,3 +178,30 @@ def test_threads_and_processes_do_not_change_the_verdict(liar: Liar) -> None:
     one, two = (run_trace(TRACE, engine, RunOptions(jobs=jobs, violations_max=0)) for jobs in (1, 4))
     assert one.violations == two.violations
     assert (one.checked, one.identical) == (two.checked, two.identical)
+
+
+class Poison:
+    """A source that no other process can take in."""
+
+    def trace(self, index: int) -> Trace:
+        return TRACE
+
+    def __reduce__(self) -> tuple[type[int], tuple[str]]:
+        return int, ("no number",)
+
+
+def test_a_worker_that_cannot_start_is_no_violation() -> None:
+    with pytest.raises(PowercutError, match="could not start"):
+        Campaign(Plan("ditto", Poison(), traces=1)).run()
+
+
+def test_an_engine_that_is_not_there_ends_the_campaign() -> None:
+    with pytest.raises(PowercutError, match="no built-in engine zork"):
+        Campaign(Plan("zork", FixedSource(TRACE), traces=3, workers=2)).run()
+
+
+def test_a_campaign_ends_after_so_many_failures(liar: Liar) -> None:
+    plan = Plan(liar("LAZY"), FixedSource(TRACE), traces=50, workers=1, failures_max=3)
+    tally = Campaign(plan).run()
+    assert (len(tally.failures), tally.traces) == (3, 3)
+    assert [failure.index for failure in tally.failures] == [0, 1, 2]
