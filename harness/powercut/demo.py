@@ -123,5 +123,16 @@ def _run(title: str, arguments: Sequence[str], expected: int = 0) -> int:
     return made.returncode or 1
 
 
+def _told() -> int:
+    """main(), what cannot be done told in one sentence."""
+    try:
+        return main()
+    except PowercutError as error:
+        print(f"powercut: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_told())
