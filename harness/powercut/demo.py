@@ -19,7 +19,7 @@ from powercut.errors import PowercutError
 SEED = "2026"
 
 #: The bug that is planted, of those in tests/mutants.
-PLANTED = "03-commit-before-data"
+PLANTED = "04-older-revision-preferred"
 
 console = Console(highlight=False, soft_wrap=True)
 

@@ -144,6 +144,8 @@ def _replaced(operations: Sequence[Op], index: int, op: Op) -> list[Op]:
 def _simpler(trace: Trace, index: int) -> Iterator[Op]:
     """Operation ``index`` with smaller numbers, the smallest first."""
     op = trace.operations[index]
+    if op.kind == "set_partial":
+        yield Op("set", op.key, value=op.value)
     yield from (replace(op, off=small) for small in (0, 1, op.off // 2) if small < op.off)
     yield from (replace(op, length=small) for small in (0, 1, op.length // 2) if small < op.length)
     if op.value is None:
