@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from powercut import littlefs_library
 from powercut.errors import PowercutError
 from powercut.geometry import Geometry
 from powercut.native import engine_names, engine_path, ffi, lib
@@ -426,6 +427,7 @@ def _library(name: str) -> Path:
         if not path.is_file():
             raise PowercutError(f"There is no engine library {name}; give the path of a shared library.")
         return path
+    littlefs_library.prepare(name)
     try:
         path = engine_path(name)
     except (LookupError, OSError, ValueError) as error:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,9 @@ from powercut.errors import PowercutError
 
 #: The version of littlefs whose binary interface csrc/engines/littlefs/abi.h describes.
 VERSION: Final = (2, 11)
+
+#: Where the engine adapter "littlefs" looks for the library.
+VARIABLE: Final = "POWERCUT_LITTLEFS"
 
 _HOW: Final = "install it with `pip install 'littlefs-python==0.19.*'`"
 
@@ -34,3 +38,12 @@ def library() -> Path:
         version = ".".join(str(part) for part in found)
         raise PowercutError(f"littlefs-python holds littlefs {version}, and 2.11 is needed: {_HOW}.")
     return Path(spec.origin)
+
+
+def prepare(engine: str) -> None:
+    """Before the engine of this name is loaded: tells the adapter "littlefs" where littlefs is.
+
+    What VARIABLE says already stands. Raises PowercutError as `library` does.
+    """
+    if engine == "littlefs" and not os.environ.get(VARIABLE):
+        os.environ[VARIABLE] = str(library())

@@ -163,7 +163,7 @@ static int lfs_subject_write_at(void *ctx, const char *key, uint32_t off, const 
 
     self->time[4] = self->clock++;
     if (!self->is_held) {
-        code = self->call->file_opencfg(&self->fs.lfs, &self->held, key, LFS_READ_WRITE | LFS_CREATE,
+        code = self->call->file_opencfg(&self->fs.lfs, &self->held, key, LFS_WRITE | LFS_CREATE,
                                         &self->file_config);
         if (code != 0) {
             return code;

@@ -28,7 +28,7 @@ enum {
 };
 
 enum { LFS_FILE = 1, LFS_DIRECTORY = 2 };
-enum { LFS_READ = 1, LFS_WRITE = 2, LFS_READ_WRITE = 3, LFS_CREATE = 0x100, LFS_TRUNCATE = 0x400 };
+enum { LFS_READ = 1, LFS_WRITE = 2, LFS_CREATE = 0x100, LFS_TRUNCATE = 0x400 };
 enum { LFS_SEEK_SET = 0 };
 
 #define LFS_DISK_2_0 0x00020000u

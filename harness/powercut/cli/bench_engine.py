@@ -33,8 +33,8 @@ _COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
 
 _LEGEND = """\
 Per operation: device reads, progs, erases, bytes read and programmed. WA: bytes programmed per byte written.
-worst us, worst B: time and device bytes of the worst single operation. RAM B: memory in use; B/key: the part of
-it that is not there with an empty store, per value."""
+worst us, worst B: time and device bytes of the worst single operation. RAM B: memory in use; B/key: what of
+it an empty store does not need, per value."""
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
