@@ -9,8 +9,8 @@
 /* The entry that bears the attributes of what a key is bound to; the root's are the superblock entry's. */
 static int find_bearer(struct skink *s, const char *key, size_t key_len, struct path *ret_path,
                        struct place *ret_place) {
-    int code = path_find(s, key, key_len, ret_path);
-    if (code != SKINK_OK) {
+    int code = s != NULL ? path_find(s, key, key_len, ret_path) : SKINK_INVALID_ARGUMENT;
+    if (code != SKINK_OK || s == NULL) {
         return code;
     }
     if (ret_path->dir == NULL) {
@@ -96,10 +96,10 @@ static int change_attribute(struct skink *s, const char *key, size_t key_len, ui
                             size_t size) {
     struct path p;
     struct place at;
-    if (s != NULL && (s->flags & SKINK_OPEN_READ_ONLY) != 0) {
-        return SKINK_READ_ONLY;
+    int code = store_writable(s);
+    if (code == SKINK_OK) {
+        code = find_bearer(s, key, key_len, &p, &at);
     }
-    int code = find_bearer(s, key, key_len, &p, &at);
     if (code != SKINK_OK) {
         return code;
     }

@@ -306,7 +306,7 @@ static int bind_below_missing(struct skink *s, struct path *p, const struct item
     struct subtree t = {NULL, NULL, NULL, {NULL, 0, 0}};
     struct place at;
     int code = subtree_make(s, p, item, &t);
-    if (code != SKINK_OK) {
+    if (code != SKINK_OK || t.top == NULL) {
         subtree_undo(s, &t);
         return code;
     }

@@ -59,32 +59,31 @@ static bool may_append(const struct skink *s, const struct mdir *m, const struct
            p->count + CHANGE_EDITS < TAG_NO_ID && p->bytes <= mdir_bytes_max(&s->io);
 }
 
-static void put_edits(struct skink *s, struct commit *commit, const struct change *c) {
-    for (uint32_t i = 0; i < c->count; i++) {
-        const struct edit *e = &c->edits[i];
-        switch (e->kind) {
-        case EDIT_CREATE:
-            commit_put(commit, tag_make(TAG_CREATE, e->id, 0), NULL);
-            commit_entry(commit, e->id, &e->item, &s->patches);
-            break;
-        case EDIT_VALUE: {
-            const struct entry *old = plan_old_entry(c, i);
-            commit_value(commit, e->id, &e->item, old->has_time, &s->patches);
-            break;
-        }
-        case EDIT_ATTR: {
-            struct attr *a = entry_attr(e->item.entry, e->attr);
-            if (a != NULL) {
-                commit_attr(commit, e->id, a, NULL, &s->patches);
-            } else {
-                commit_put(commit, tag_make(TAG_ATTR + e->attr, e->id, TAG_GONE), NULL);
-            }
-            break;
-        }
-        default:
-            commit_put(commit, tag_make(TAG_DELETE, e->id, 0), NULL);
-            break;
-        }
+static void put_attr(struct skink *s, struct commit *commit, const struct edit *e) {
+    struct attr *a = entry_attr(e->item.entry, e->attr);
+    if (a != NULL) {
+        commit_attr(commit, e->id, a, NULL, &s->patches);
+    } else {
+        commit_put(commit, tag_make(TAG_ATTR + e->attr, e->id, TAG_GONE), NULL);
+    }
+}
+
+static void put_edit(struct skink *s, struct commit *commit, const struct change *c, uint32_t i) {
+    const struct edit *e = &c->edits[i];
+    switch (e->kind) {
+    case EDIT_CREATE:
+        commit_put(commit, tag_make(TAG_CREATE, e->id, 0), NULL);
+        commit_entry(commit, e->id, &e->item, &s->patches);
+        break;
+    case EDIT_VALUE:
+        commit_value(commit, e->id, &e->item, plan_old_entry(c, i)->has_time, &s->patches);
+        break;
+    case EDIT_ATTR:
+        put_attr(s, commit, e);
+        break;
+    default:
+        commit_put(commit, tag_make(TAG_DELETE, e->id, 0), NULL);
+        break;
     }
 }
 
@@ -109,7 +108,9 @@ static int append(struct skink *s, const struct change *c, const struct plan *p)
     struct mdir *m = c->pair;
     struct commit commit;
     commit_more(&commit, &s->io, s->new_bytes, m->pair[0], m->off, m->etag);
-    put_edits(s, &commit, c);
+    for (uint32_t i = 0; i < c->count; i++) {
+        put_edit(s, &commit, c, i);
+    }
     if (c->retail) {
         commit_tail(&commit, p->tail, p->hard);
     }

@@ -92,19 +92,25 @@ static int check_thread(const struct skink *s, char *text, size_t text_size) {
     return SKINK_OK;
 }
 
-/* I5: names ascend within a dictionary. */
+/* I5: names ascend from the entry before, over the pair. *last: the last one so far. */
+static bool names_ascend(const struct mdir *m, const struct entry **last) {
+    for (uint32_t id = mdir_first(m); id < m->count; id++) {
+        const struct entry *e = m->entries[id];
+        const struct entry *before = *last;
+        if (before != NULL && name_compare(before->name, before->name_len, e->name, e->name_len) >= 0) {
+            return false;
+        }
+        *last = e;
+    }
+    return true;
+}
+
 static int check_names(const struct skink *s, char *text, size_t text_size) {
     for (const struct dir *d = s->dirs; d != NULL; d = d->next) {
-        const struct entry *before = NULL;
+        const struct entry *last = NULL;
         for (size_t i = 0; i < d->count; i++) {
-            const struct mdir *m = d->pairs[i];
-            for (uint32_t id = mdir_first(m); id < m->count; id++) {
-                const struct entry *e = m->entries[id];
-                if (before != NULL &&
-                    name_compare(before->name, before->name_len, e->name, e->name_len) >= 0) {
-                    return finding(text, text_size, "I5: names of a dictionary are not in ascending order.");
-                }
-                before = e;
+            if (!names_ascend(d->pairs[i], &last)) {
+                return finding(text, text_size, "I5: names of a dictionary are not in ascending order.");
             }
         }
     }

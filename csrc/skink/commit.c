@@ -140,7 +140,9 @@ void commit_first(struct commit *c, const struct io *io, uint8_t *bytes, uint32_
 
 void commit_more(struct commit *c, const struct io *io, uint8_t *bytes, uint32_t block, uint32_t off,
                  uint32_t etag) {
-    *c = (struct commit){io, bytes, block, off, off, etag};
+    commit_first(c, io, bytes, block, 0);
+    c->begin = c->off = off;
+    c->etag = etag;
 }
 
 uint32_t commit_room(const struct commit *c) {

@@ -15,16 +15,17 @@ static int put_superblocks(struct skink *s, const struct superblock *super) {
 }
 
 int skink_grow(struct skink *s, uint32_t block_count) {
-    if (s == NULL || block_count < s->io.block_count) {
-        return SKINK_INVALID_ARGUMENT;
+    int code = store_writable(s);
+    if (code != SKINK_OK) {
+        return code;
     }
-    if ((s->flags & SKINK_OPEN_READ_ONLY) != 0) {
-        return SKINK_READ_ONLY;
+    if (block_count < s->io.block_count) {
+        return SKINK_INVALID_ARGUMENT;
     }
     if (block_count > s->io.dev->geometry.block_count) {
         return SKINK_NO_SPACE;
     }
-    int code = store_make_ready(s);
+    code = store_make_ready(s);
     if (code != SKINK_OK || block_count == s->io.block_count) {
         return code;
     }

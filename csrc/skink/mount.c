@@ -223,7 +223,7 @@ static bool in_order(const struct dir *d, const struct mdir *m) {
 
 /* Claims the pairs of a directory, from its first along its hard tails. */
 static int claim(struct mount *mt, struct dir *d, struct mdir *m) {
-    while (true) {
+    while (m != NULL) {
         m->dir = d;
         if (m->count > 0 || d->count == 0) {
             int code = in_order(d, m) ? dir_reserve(&mt->s->io, d, 1) : SKINK_CORRUPT;
@@ -237,6 +237,7 @@ static int claim(struct mount *mt, struct dir *d, struct mdir *m) {
         }
         m = m->next;
     }
+    return SKINK_CORRUPT; /* a hard tail that leads nowhere */
 }
 
 /* A directory that the thread does not pass, as chamelon leaves them: it is read all the same, and joins

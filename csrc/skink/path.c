@@ -52,18 +52,18 @@ int key_check(const struct skink *s, const char *bytes, size_t len, struct key *
     return SKINK_OK;
 }
 
-int path_find(struct skink *s, const char *bytes, size_t len, struct path *ret_path) {
-    struct key key;
+int path_find(struct skink *s, const char *key, size_t key_len, struct path *ret_path) {
+    struct key rest;
     struct path p;
     memset(&p, 0, sizeof(p));
-    int code = key_check(s, bytes, len, &key);
+    int code = key_check(s, key, key_len, &rest);
     if (code != SKINK_OK) {
         return code;
     }
     const char *name;
     uint32_t name_len;
     struct dir *d = s->root;
-    while (key_next(&key, &name, &name_len)) {
+    while (key_next(&rest, &name, &name_len)) {
         if (d == NULL) {
             return SKINK_DICTIONARY_EXPECTED;
         }
@@ -76,7 +76,7 @@ int path_find(struct skink *s, const char *bytes, size_t len, struct path *ret_p
         }
         d = p.place.entry->dir; /* NULL for a value */
     }
-    p.rest = key;
+    p.rest = rest;
     *ret_path = p;
     return SKINK_OK;
 }

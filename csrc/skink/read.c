@@ -319,7 +319,7 @@ static int dir_digest(struct skink *s, struct dir *d, uint8_t *buffer, uint8_t r
 
 int skink_digest(struct skink *s, const char *key, size_t key_len, uint8_t ret_digest[32]) {
     struct path p;
-    uint8_t digest[SHA256_SIZE];
+    uint8_t digest[SHA256_SIZE] = {0};
     int code = path_find(s, key, key_len, &p);
     if (code != SKINK_OK) {
         return code;

@@ -72,6 +72,8 @@ static void forget_dirs(struct skink *s, struct victims *v) {
 /* One commit where one is enough. */
 static int delete_entry(struct skink *s, const struct place *at, struct victims *v) {
     struct change c;
+    struct mdir *in_front = at->pair->prev; /* the pair itself goes if this is its last entry */
+    bool drops = at->pair->count == 1 && in_front != NULL && in_front->hard && at->pair->dir != NULL;
     change_init(&c, s, at->pair);
     change_delete(&c, at->id);
     struct mdir *before = v->count > 0 ? store_find_run(s->thread) : NULL;
@@ -81,9 +83,6 @@ static int delete_entry(struct skink *s, const struct place *at, struct victims 
     } else if (before != NULL) {
         gstate_set_orphans(&c.gstate, true);
     }
-    struct mdir *in_front = at->pair->prev; /* the pair itself is gone if this was its last entry */
-    uint32_t left = at->pair->count - 1;
-    bool drops = left == 0 && in_front != NULL && in_front->hard && at->pair->dir != NULL;
     int code = change_commit(s, &c);
     if (code != SKINK_OK) {
         mark_orphans(v, false);
@@ -118,10 +117,10 @@ static int remove_entry(struct skink *s, const struct place *at) {
 
 int skink_remove(struct skink *s, const char *key, size_t key_len) {
     struct path p;
-    if (s != NULL && (s->flags & SKINK_OPEN_READ_ONLY) != 0) {
-        return SKINK_READ_ONLY;
+    int code = store_writable(s);
+    if (code == SKINK_OK) {
+        code = path_find(s, key, key_len, &p);
     }
-    int code = path_find(s, key, key_len, &p);
     if (code != SKINK_OK) {
         return code;
     }
@@ -134,6 +133,8 @@ int skink_remove(struct skink *s, const char *key, size_t key_len) {
     code = store_make_ready(s);
     if (code == SKINK_OK) {
         dir_find(p.dir, p.name, p.name_len, &p.place); /* the repair may have moved it */
+    }
+    if (code == SKINK_OK && p.place.pair != NULL && p.place.entry != NULL) {
         code = remove_entry(s, &p.place);
     }
     return code;

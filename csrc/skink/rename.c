@@ -99,10 +99,10 @@ int skink_rename(struct skink *s, const char *source_key, size_t source_len, con
     struct path target;
     struct key checked;
     bool same;
-    if (s != NULL && (s->flags & SKINK_OPEN_READ_ONLY) != 0) {
-        return SKINK_READ_ONLY;
+    int code = store_writable(s);
+    if (code == SKINK_OK) {
+        code = key_check(s, source_key, source_len, &checked);
     }
-    int code = key_check(s, source_key, source_len, &checked);
     if (code == SKINK_OK) {
         code = key_check(s, target_key, target_len, &checked);
     }
@@ -112,7 +112,7 @@ int skink_rename(struct skink *s, const char *source_key, size_t source_len, con
     if (code == SKINK_OK && source.dir == NULL) {
         code = SKINK_INVALID_KEY;
     }
-    if (code == SKINK_OK && path_kind(&source) == SKINK_NONE) {
+    if (code == SKINK_OK && source.place.entry == NULL) {
         code = SKINK_NOT_FOUND;
     }
     if (code == SKINK_OK) {
@@ -133,5 +133,5 @@ int skink_rename(struct skink *s, const char *source_key, size_t source_len, con
     /* the repair may have moved either */
     dir_find(source.dir, source.name, source.name_len, &source.place);
     dir_find(target.dir, target.name, target.name_len, &target.place);
-    return prepare_and_move(s, &source, &target);
+    return source.place.entry != NULL ? prepare_and_move(s, &source, &target) : SKINK_NOT_FOUND;
 }

@@ -112,7 +112,7 @@ static uint32_t last_part(const struct skink *s, const struct split *split) {
 }
 
 static void split_undo(struct skink *s, struct split *split) {
-    for (size_t i = 0; i < split->blocks.count; i++) {
+    for (size_t i = 0; split->blocks.list != NULL && i < split->blocks.count; i++) {
         blocks_free(&s->blocks, split->blocks.list[i]);
     }
     while (split->first != NULL) {

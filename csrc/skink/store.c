@@ -44,11 +44,16 @@ void skink_close(struct skink *s) {
     }
 }
 
-int skink_settle(struct skink *s) {
+int store_writable(const struct skink *s) {
     if (s == NULL) {
         return SKINK_INVALID_ARGUMENT;
     }
-    return (s->flags & SKINK_OPEN_READ_ONLY) != 0 ? SKINK_READ_ONLY : store_make_ready(s);
+    return (s->flags & SKINK_OPEN_READ_ONLY) != 0 ? SKINK_READ_ONLY : SKINK_OK;
+}
+
+int skink_settle(struct skink *s) {
+    int code = store_writable(s);
+    return code == SKINK_OK ? store_make_ready(s) : code;
 }
 
 /* Blocks of pairs and values, orphans left out. */

@@ -31,6 +31,9 @@ struct skink {
     struct patches patches;
 };
 
+/* Whether the store may be changed: SKINK_INVALID_ARGUMENT without one, SKINK_READ_ONLY. */
+int store_writable(const struct skink *s);
+
 /* --- mount.c ------------------------------------------------------------------------------------- */
 
 int store_load(struct skink *s);

@@ -168,10 +168,8 @@ static int draft_store(struct draft *d) {
 /* --- the operations ------------------------------------------------------------------------------ */
 
 static int find_for_write(struct skink *s, const char *key, size_t key_len, struct path *ret_path) {
-    if (s != NULL && (s->flags & SKINK_OPEN_READ_ONLY) != 0) {
-        return SKINK_READ_ONLY;
-    }
-    return path_find(s, key, key_len, ret_path);
+    int code = store_writable(s);
+    return code == SKINK_OK ? path_find(s, key, key_len, ret_path) : code;
 }
 
 /* Everything about the key has been checked: what is left is size, clock and disk. */
