@@ -15,7 +15,7 @@ from powercut.images import TIME_ATTRIBUTE
 from powercut_models import Row, Time
 
 
-class Memory(UserContext):  # type: ignore[misc]
+class Memory(UserContext):
     """A device in memory that erases as the geometry says."""
 
     def __init__(self, geometry: Geometry, image: bytes | None = None) -> None:

@@ -315,7 +315,8 @@ def run_command(names: tuple[str, ...], seed: int, seconds: float, jobs: int | N
         click.echo(f"interrupted after {len(outcomes)} of {len(chosen)} mutants", err=True)
         return 130
     except PowercutError:
-        show(outcomes, console)
+        if outcomes:
+            show(outcomes, console)
         raise
     show(outcomes, console)
     caught = sum(one.caught for one in outcomes)

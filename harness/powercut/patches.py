@@ -88,7 +88,7 @@ def _find(lines: Sequence[str], hunk: Hunk, shift: int) -> tuple[int, Hunk]:
         if places and (len(places) == 1 or not loose):
             return min(places, key=lambda at: abs(at - part.start - shift)), part
     changed = [line.strip() for line in hunk.before if line.strip() and line not in hunk.after]
-    line = changed[0] if changed else next(iter(hunk.before), "").strip()
+    line = changed[0] if changed else max((line.strip() for line in hunk.before), key=len, default="")
     raise PatchError(f"the lines around {line!r} are not there any more")
 
 
