@@ -64,6 +64,7 @@ format: build
 
 bench: build
 	@$(BIN)/powercut bench crash
+	@$(BIN)/powercut bench engine
 
 fuzz: build
 	@$(BIN)/powercut run --seconds $(or $(SECONDS_OF_FUZZING),600)

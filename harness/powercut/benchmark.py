@@ -148,7 +148,8 @@ def rows(
 
 def _directory_row(name: str, block_size: int, keys: int) -> Iterator[Row]:
     sampled = min(keys, max(2_500_000 // keys, 10))
-    row = Row(name, block_size, keys, sampled)
+    device_size = _SMALL_DEVICE if keys <= 1000 else _DEVICE
+    row = Row(name, block_size, keys, sampled, device_size=device_size)
     if keys > LITTLEFS_FILLS_AT_MOST:
         row = replace(row, note="store made by skink")
     if name == "fill":
@@ -167,9 +168,10 @@ def _directory_row(name: str, block_size: int, keys: int) -> Iterator[Row]:
 def _value_rows(names: Sequence[str], sizes: Sequence[int], block_size: int) -> Iterator[Row]:
     if "write" in names:
         for size in sizes:
-            yield Row("write", block_size, 4, max(min(1000, (8 << 20) // size), 4), size)
+            count = max(min(1000, (8 << 20) // size), 4)
+            yield Row("write", block_size, 4, count, size, _SMALL_DEVICE if size <= 1 << 17 else _DEVICE)
     if "append" in names:
-        yield Row("append", block_size, 1, 1000, _PIECE, note="littlefs keeps the file open")
+        yield Row("append", block_size, 1, 1000, _PIECE, _SMALL_DEVICE, note="littlefs keeps the file open")
     if "rewrite" in names:
         for size in sizes:
             if size > 4 * _PIECE:

@@ -28,7 +28,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ("worst us", lambda one: _number(one.worst_ns / 1000)),
     ("worst B", lambda one: _number(one.worst_bytes)),
     ("RAM B", lambda one: _number(one.memory_bytes)),
-    ("B/key", lambda one: f"{one.memory_per_key:.0f}"),
+    ("B/key", lambda one: f"{one.memory_per_key:.0f}" if one.keys >= 50 else ""),
 )
 
 _LEGEND = """\
