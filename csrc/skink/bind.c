@@ -191,7 +191,7 @@ static void plan_origin(struct change *c, const struct place *at, const struct p
     if (source->pair == at->pair) {
         change_delete(c, shifted(source->id, at, at->entry != NULL));
     } else {
-        gstate_set_move(&c->gstate, source->id, source->pair->pair);
+        change_gone(c, source);
     }
 }
 
@@ -217,17 +217,6 @@ static void plan_step(struct change *c, const struct step *step, const struct pl
     }
 }
 
-/* Behind the commit point of a move between pairs: the source is hidden already, now it goes. If that fails
- * the operation has succeeded all the same, and the rest is done before the next write. */
-static void finish_origin(struct skink *s, const struct place *source) {
-    struct change c;
-    source->pair->entries[source->id]->hidden = true;
-    change_init(&c, s, source->pair);
-    change_delete(&c, source->id);
-    gstate_clear_move(&c.gstate);
-    s->ready = change_commit(s, &c) == SKINK_OK;
-}
-
 static int commit_step(struct skink *s, struct step *step) {
     struct place at;
     struct place source = {NULL, 0, NULL};
@@ -237,15 +226,14 @@ static int commit_step(struct skink *s, struct step *step) {
     if (step->from != NULL) {
         dir_find(step->from->dir, step->from->name, step->from->name_len, &source);
     }
-    bool far = source.pair != NULL && source.pair != at.pair;
     change_init(&c, s, at.pair);
     plan_step(&c, step, &at, &source);
     int code = change_commit(s, &c);
     if (code == SKINK_OK && step->tree != NULL) {
         subtree_publish(s, step->tree, step->dir);
     }
-    if (code == SKINK_OK && far) {
-        finish_origin(s, &source);
+    if (code == SKINK_OK && c.gone_entry != NULL) {
+        store_finish_gone(s, &c);
     }
     return code;
 }

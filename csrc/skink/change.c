@@ -39,6 +39,11 @@ void change_delete(struct change *c, uint32_t id) {
     add_edit(c, EDIT_DELETE, id, NULL);
 }
 
+void change_gone(struct change *c, const struct place *at) {
+    c->gone_pair = at->pair;
+    c->gone_entry = at->entry;
+}
+
 void change_tail(struct change *c, const struct mdir *next, bool hard) {
     c->retail = true;
     c->next = next;
@@ -165,9 +170,26 @@ static int reserve(struct skink *s, const struct change *c, const struct plan *p
                                          sizeof(m->entries[0]));
 }
 
+/* Puts the entry that is to be gone into the global state. A try before this one may have moved it: into a
+ * pair split off its own. */
+static void name_gone(struct change *c) {
+    for (struct mdir *m = c->gone_pair; m != NULL; m = m->hard ? m->next : NULL) {
+        for (uint32_t id = 0; id < m->count; id++) {
+            if (m->entries[id] == c->gone_entry) {
+                c->gone_pair = m;
+                gstate_set_move(&c->gstate, id, m->pair);
+                return;
+            }
+        }
+    }
+}
+
 /* One try. IO_BAD_BLOCK: nothing has changed, and the pair needs another block, or only another try. */
 static int commit_once(struct skink *s, struct change *c) {
     struct plan p;
+    if (c->gone_entry != NULL) {
+        name_gone(c);
+    }
     plan_make(s, c, &p);
     int code = reserve(s, c, &p);
     if (code == SKINK_OK) {
@@ -181,6 +203,9 @@ static int commit_once(struct skink *s, struct change *c) {
         } else {
             code = change_rewrite(s, c, &p);
         }
+    }
+    if (code == SKINK_OK && c->gone_entry != NULL) {
+        c->gone_entry->hidden = true;
     }
     for (uint32_t i = 0; i < c->count && code != SKINK_OK; i++) {
         if (c->edits[i].kind == EDIT_VALUE) {

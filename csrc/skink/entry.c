@@ -91,10 +91,15 @@ void entry_drop_attr(const struct io *io, struct entry *e, uint32_t type) {
     }
 }
 
+/* Another program may have put something else under the timestamp's type: it goes when there is a timestamp. */
+static bool attr_counts(const struct entry *e, const struct attr *a) {
+    return !(a->type == ATTR_TIME && e->has_time);
+}
+
 uint32_t entry_attr_bytes(const struct entry *e) {
     uint32_t bytes = 0;
     for (const struct attr *a = e->attrs; a != NULL; a = a->next) {
-        bytes += 4u + a->length;
+        bytes += attr_counts(e, a) ? 4u + a->length : 0;
     }
     return bytes;
 }
@@ -194,7 +199,9 @@ void commit_entry(struct commit *c, uint32_t id, const struct item *item, struct
         put_time(c, id, e);
     }
     for (struct attr *a = e->attrs; a != NULL; a = a->next) {
-        commit_attr(c, id, a, item->attr_base, p);
+        if (attr_counts(e, a)) {
+            commit_attr(c, id, a, item->attr_base, p);
+        }
     }
 }
 

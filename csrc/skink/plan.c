@@ -152,6 +152,9 @@ void plan_publish_edit(struct skink *s, struct mdir *m, const struct edit *e) {
     case EDIT_VALUE:
         old->attrs = NULL; /* the new entry has them */
         m->entries[e->id] = e->item.entry;
+        if (e->item.entry->has_time) {
+            entry_drop_attr(&s->io, e->item.entry, ATTR_TIME);
+        }
         break;
     case EDIT_ATTR:
         m->entries[e->id] = e->item.entry;

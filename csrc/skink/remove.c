@@ -2,9 +2,12 @@
  *
  * remove.c: taking a value, or a dictionary with all below it, away in one atomic step.
  *
- * One commit deletes the entry: from then on nothing of it can be reached. A dictionary's pairs are still
- * on the thread then. Where they all lie right behind the pair with the entry, the same commit takes them
- * off; else it raises the orphan flag, and more commits follow.
+ * One commit deletes the entry: from then on nothing of it can be reached. A dictionary's pairs lie on the
+ * thread in one run or several. A run right behind the pair with the entry leaves the thread in the same
+ * commit. So does a run elsewhere that holds a dictionary of several pairs: littlefs, taking the first of
+ * them off as an orphan, would hang the others onto the dictionary in front. Its commit is then to the pair
+ * in front of it, and the entry goes by a pending deletion. For runs that are left the commit raises the
+ * orphan flag, and more commits follow.
  */
 #include "path.h"
 
@@ -69,32 +72,78 @@ static void forget_dirs(struct skink *s, struct victims *v) {
     }
 }
 
-/* One commit where one is enough. */
+/* Whether the run behind m holds a dictionary of more than one pair. */
+static bool run_has_parts(const struct mdir *m) {
+    for (m = m->next; m != NULL && m->orphan; m = m->next) {
+        if (m->hard && m->next != NULL && m->next->orphan) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The run, by the pair in front of it, that leaves the thread with the commit that deletes the entry: one
+ * with a dictionary of several pairs, which littlefs would not know how to take off; or one right behind the
+ * entry's own pair; or none. */
+static struct mdir *choose_run(struct skink *s, const struct mdir *entry_pair) {
+    struct mdir *chosen = NULL;
+    struct mdir *m = s->thread;
+    while ((m = store_find_run(m)) != NULL) {
+        if (run_has_parts(m)) {
+            return m;
+        }
+        chosen = m == entry_pair ? m : chosen;
+        m = m->next;
+    }
+    return chosen;
+}
+
+/* The commit point: the entry goes, in its own pair or, where the run's commit is to another pair, as a
+ * pending deletion. */
+static void plan_removal(struct change *c, struct skink *s, const struct place *at, struct mdir *run,
+                         bool others) {
+    if (run == NULL || run == at->pair) {
+        change_init(c, s, at->pair);
+        change_delete(c, at->id);
+    } else {
+        change_init(c, s, run);
+        change_gone(c, at);
+    }
+    if (run != NULL) {
+        store_plan_run(c, run);
+    }
+    if (others) {
+        gstate_set_orphans(&c->gstate, true);
+    }
+}
+
+static bool more_runs(struct skink *s, const struct mdir *run) {
+    struct mdir *m = store_find_run(s->thread);
+    return m != NULL && (m != run || !store_last_run(m));
+}
+
 static int delete_entry(struct skink *s, const struct place *at, struct victims *v) {
     struct change c;
     struct mdir *in_front = at->pair->prev; /* the pair itself goes if this is its last entry */
     bool drops = at->pair->count == 1 && in_front != NULL && in_front->hard && at->pair->dir != NULL;
-    change_init(&c, s, at->pair);
-    change_delete(&c, at->id);
-    struct mdir *before = v->count > 0 ? store_find_run(s->thread) : NULL;
-    bool all_at_once = before == at->pair && store_last_run(before);
-    if (all_at_once) {
-        store_plan_run(&c, before);
-    } else if (before != NULL) {
-        gstate_set_orphans(&c.gstate, true);
-    }
+    struct mdir *run = v->count > 0 ? choose_run(s, at->pair) : NULL;
+    bool others = v->count > 0 && more_runs(s, run);
+    plan_removal(&c, s, at, run, others);
     int code = change_commit(s, &c);
     if (code != SKINK_OK) {
         mark_orphans(v, false);
         return code;
     }
+    /* what fails from here on is done before the next write */
     forget_dirs(s, v);
-    if (all_at_once) {
-        store_retire_run(s, drops ? in_front : at->pair);
-        return SKINK_OK;
+    if (run != NULL) {
+        store_retire_run(s, run == at->pair && drops ? in_front : run);
     }
-    if (before != NULL) {
-        s->ready = store_drop_orphans(s) == SKINK_OK; /* else the rest is done before the next write */
+    if (c.gone_entry != NULL) {
+        store_finish_gone(s, &c);
+    }
+    if (others && s->ready) {
+        s->ready = store_drop_orphans(s) == SKINK_OK;
     }
     return SKINK_OK;
 }

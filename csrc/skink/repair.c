@@ -46,19 +46,33 @@ static int raise_version(struct skink *s) {
 
 /* --- moves --------------------------------------------------------------------------------------- */
 
-static int finish_move(struct skink *s) {
-    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
-        for (uint32_t id = 0; id < m->count; id++) {
-            if (m->entries[id]->hidden) {
-                struct change c;
-                change_init(&c, s, m);
-                change_delete(&c, id);
-                gstate_clear_move(&c.gstate);
-                return change_commit(s, &c);
-            }
+/* Deletes the hidden entry of a pair. SKINK_NOT_FOUND: it has none. */
+static int delete_hidden(struct skink *s, struct mdir *m) {
+    for (uint32_t id = 0; id < m->count; id++) {
+        if (m->entries[id]->hidden) {
+            struct change c;
+            change_init(&c, s, m);
+            change_delete(&c, id);
+            gstate_clear_move(&c.gstate);
+            return change_commit(s, &c);
         }
     }
-    return SKINK_OK;
+    return SKINK_NOT_FOUND;
+}
+
+static int finish_move(struct skink *s) {
+    int code = SKINK_NOT_FOUND;
+    for (struct mdir *m = s->thread; m != NULL && code == SKINK_NOT_FOUND; m = m->next) {
+        code = delete_hidden(s, m);
+        if (code == SKINK_OK) {
+            break; /* there is one at most, and m may be gone */
+        }
+    }
+    return code == SKINK_NOT_FOUND ? SKINK_OK : code;
+}
+
+void store_finish_gone(struct skink *s, const struct change *c) {
+    s->ready = delete_hidden(s, c->gone_pair) == SKINK_OK;
 }
 
 /* --- the thread ---------------------------------------------------------------------------------- */

@@ -67,8 +67,10 @@ struct change {
     bool retail;             /* the tail changes too */
     const struct mdir *next; /* where the tail is to point; NULL: nowhere */
     bool hard;
-    struct gstate gstate; /* the store's global state from this commit on */
-    struct gstate taken;  /* shares of pairs that leave the thread with this commit */
+    struct gstate gstate;     /* the store's global state from this commit on */
+    struct mdir *gone_pair;   /* with it, an entry of another pair becomes a pending deletion: */
+    struct entry *gone_entry; /* hidden from then on, to be deleted by a commit to that pair */
+    struct gstate taken;      /* shares of pairs that leave the thread with this commit */
 };
 
 void change_init(struct change *c, const struct skink *s, struct mdir *pair);
@@ -76,6 +78,7 @@ void change_create(struct change *c, uint32_t id, const struct item *item);
 void change_value(struct change *c, uint32_t id, const struct item *item);
 void change_attr(struct change *c, uint32_t id, const struct item *item, uint32_t attr);
 void change_delete(struct change *c, uint32_t id);
+void change_gone(struct change *c, const struct place *at);
 void change_tail(struct change *c, const struct mdir *next, bool hard);
 
 /* Makes the change durable, then visible in memory. This is the commit point of every operation.
@@ -107,6 +110,9 @@ int pair_relocate(struct skink *s, struct mdir *m);
 int store_make_ready(struct skink *s);
 /* Whether store_make_ready would write. */
 bool store_is_pending(const struct skink *s);
+/* Behind a commit with change_gone: deletes the hidden entry. If that fails it is done before the next
+ * write. */
+void store_finish_gone(struct skink *s, const struct change *c);
 /* Gives a superblock entry, the first of its pair, new contents. */
 int store_put_superblock(struct skink *s, struct mdir *m, const struct superblock *super);
 /* Takes pairs marked `orphan` off the thread and clears the global state's orphan flag. */
