@@ -200,5 +200,5 @@ const struct pc_engine *powercut_engine(void) {
     };
     char text[256];
 
-    return littlefs_load(NULL, text, sizeof(text)) != NULL ? &engine : NULL;
+    return littlefs_load(getenv(LITTLEFS_VARIABLE), text, sizeof(text)) != NULL ? &engine : NULL;
 }

@@ -9,7 +9,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Fills one function pointer, whatever its type. */
@@ -136,7 +135,7 @@ const struct lfs_functions *littlefs_load(const char *path, char *ret_text, size
 
     (void)pthread_mutex_lock(&mutex);
     if (!loaded) {
-        found = load(path != NULL ? path : getenv(LITTLEFS_VARIABLE), &functions, ret_text, text_size);
+        found = load(path, &functions, ret_text, text_size);
         loaded = found != NULL;
     }
     (void)pthread_mutex_unlock(&mutex);

@@ -11,8 +11,8 @@
 /* The environment variable with the path of littlefs-python's compiled module. */
 #define LITTLEFS_VARIABLE "POWERCUT_LITTLEFS"
 
-/* Loads littlefs from a path (NULL: what LITTLEFS_VARIABLE says). It stays loaded for the life of the
- * process. NULL on failure, and one sentence in ret_text that says what to do. */
+/* Loads littlefs from a path. It stays loaded for the life of the process; then the path does not matter, and
+ * may be NULL. NULL on failure, and one sentence in ret_text that says what to do. */
 const struct lfs_functions *littlefs_load(const char *path, char *ret_text, size_t text_size);
 
 /* littlefs on a device: the configuration that it is given, and the memory that goes with it. */

@@ -58,16 +58,15 @@ int path_init(const struct store *store, const char *key, size_t key_len, struct
             continue;
         }
         code = check_segment(store, key + at, end - at, path.len == 0);
-        if (path.len > 0) {
-            path.text[path.len++] = '/';
-        }
         memcpy(path.text + path.len, key + at, end - at);
         path.len += end - at;
+        path.text[path.len++] = '/'; /* where the key has one, or ends */
     }
     if (code != PC_OK) {
         free(path.text);
         return code;
     }
+    path.len -= path.len > 0;
     path.text[path.len] = 0;
     *ret_path = path;
     return PC_OK;

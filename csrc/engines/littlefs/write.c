@@ -9,6 +9,7 @@
  */
 #include "store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,8 +137,7 @@ static int create(struct store *store, const struct path *path, const struct con
         code = first_missing(store, &whole, &len);
     }
     if (code == PC_OK) {
-        memcpy(staged, STAGE, stage);
-        memcpy(staged + stage, path->text + len, path->len - len + 1);
+        (void)snprintf(staged, stage + path->len + 1, "%s%s", STAGE, path->text + len);
         store->is_staged = 1;
         code = make_staged(store, staged, stage, content);
     }
