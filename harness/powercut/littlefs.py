@@ -91,6 +91,8 @@ def _time(fs: LittleFS, path: str) -> Time | None:
         moment = fs.getattr(path, TIME_ATTRIBUTE)
     except LittleFSError:
         return None
+    if len(moment) != 12:  # somebody else's attribute
+        return None
     return int.from_bytes(moment[:4], "little"), int.from_bytes(moment[4:12], "little")
 
 
