@@ -41,7 +41,7 @@ def known(folder: str, bad: tuple[str, ...], reason: str) -> list[Any]:
 
 
 def load(corpus: Path, folder: str, name: str) -> tuple[bytes, dict[str, Any], Geometry]:
-    """The bytes of an image, its facts, and its geometry. Of one that is cut short the whole blocks, or one."""
+    """The bytes of an image, its facts, and its geometry. Of one cut short the whole blocks, or one."""
     facts = json.loads((corpus / folder / f"{name}.json").read_text(encoding="utf-8"))
     image = (corpus / folder / f"{name}.img").read_bytes()
     erase = facts.get("erase", "0xff")
@@ -195,14 +195,7 @@ def test_every_image_of_littlefs_is_read_exactly_and_left_as_it_is(corpus: Path,
             store.set(b"a", b"")
 
 
-@pytest.mark.parametrize(
-    "name",
-    known(
-        "littlefs",
-        ("attrs_b1024", "limits_b512"),
-        "set over an attribute 0x74 that is no timestamp, then a rename in its pair: the timestamp is lost",
-    ),
-)
+@pytest.mark.parametrize("name", names("littlefs"))
 def test_skink_writes_on_in_every_image_of_littlefs(corpus: Path, name: str) -> None:
     image, _, geometry = load(corpus, "littlefs", name)
     write_on(image, geometry)
