@@ -32,18 +32,18 @@ $(VENV)/bin/python:
 
 # The tools; again when pyproject.toml changes.
 $(VENV)/tools.stamp: pyproject.toml | $(VENV)/bin/python
-	@$(PYTHON) tools/dev_requirements.py pyproject.toml > $(VENV)/requirements.txt
+	@$(PYTHON) harness/tools/dev_requirements.py pyproject.toml > $(VENV)/requirements.txt
 	@$(BIN)/python -m pip install --quiet -r $(VENV)/requirements.txt
 	@touch $@
 
 # The editable install: Python is read where it lies, C is built again when it is imported.
 $(BUILD)/install.stamp: $(VENV)/tools.stamp meson.options
 	@echo "building"
-	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD) --config-settings=setup-args=-Dwerror=true -e .
+	@NINJA=$(CURDIR)/harness/tools/ninja_alone.py $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD) --config-settings=setup-args=-Dwerror=true -e .
 	@touch $@
 
 build: $(BUILD)/install.stamp
-	@$(BIN)/ninja -C $(BUILD) --quiet >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log >&2; exit 1; }
+	@harness/tools/ninja_alone.py -C $(BUILD) --quiet >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log >&2; exit 1; }
 
 # --- what people ask for -----------------------------------------------------------------------------
 
@@ -56,11 +56,11 @@ test: build
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
 
 lint: build
-	@tools/lint.sh $(BUILD)
+	@harness/tools/lint.sh $(BUILD)
 
 format: build
 	@$(BIN)/clang-format -i $$(find csrc tests -name '*.[ch]')
-	@$(BIN)/ruff format -q harness models tests tools
+	@$(BIN)/ruff format -q harness models tests
 
 bench: build
 	@$(BIN)/powercut bench crash
@@ -73,8 +73,8 @@ mutants: build
 	@$(BIN)/python -m powercut.mutants run
 
 asan: build
-	@tools/asan.sh $(BUILD) $(ASAN)
+	@harness/tools/asan.sh $(BUILD) $(ASAN)
 
 clean:
 	@rm -rf $(BUILD) $(ASAN) $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find harness models tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find harness models tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Runs clang-tidy over the C files that have changed since it last found nothing in them.
 
-    python tools/tidy.py BUILD
+    python harness/tools/tidy.py BUILD
 
 It works from BUILD/compile_commands.json, reduced to what the meaning of a file depends on (language,
 include folders, macros), so that it does not matter which compiler the build uses. What was clean is

@@ -4,7 +4,7 @@ set -u
 build=$1
 failed=0
 c_files=$(find csrc tests -name '*.[ch]' | sort)
-python_folders="harness models tests tools"
+python_folders="harness models tests"
 
 check() { # check NAME COMMAND...: runs it, says its name where it fails
     name=$1
@@ -14,12 +14,12 @@ check() { # check NAME COMMAND...: runs it, says its name where it fails
 
 # shellcheck disable=SC2086
 check clang-format clang-format --dry-run -Werror $c_files
-check clang-tidy python tools/tidy.py "$build"
+check clang-tidy python harness/tools/tidy.py "$build"
 # shellcheck disable=SC2086
 check ruff ruff check -q $python_folders
 # shellcheck disable=SC2086
 check 'ruff format' ruff format -q --check $python_folders
 check mypy mypy --no-error-summary
-check mypy mypy --no-error-summary tools harness/native_build.py
-check 'tools/tidiness.py' python tools/tidiness.py
+check mypy mypy --no-error-summary harness/tools harness/native_build.py
+check tidiness python harness/tools/tidiness.py
 exit $failed
