@@ -89,6 +89,7 @@ def _commas(numbers: Sequence[int]) -> str:
               help="Timed passes of each engine, in turns; the fastest counts.")  # fmt: skip
 @click.option("--timestamps", is_flag=True, help="Each value carries the time of its last change.")
 @click.option("--skink-only", is_flag=True, help="Without littlefs.")
+@click.option("--markdown", is_flag=True, help="Print the tables as docs/benchmarks.md has them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def engine_command(
     names: tuple[str, ...],
@@ -99,6 +100,7 @@ def engine_command(
     *,
     timestamps: bool,
     skink_only: bool,
+    markdown: bool,
     as_json: bool,
 ) -> int:
     """skink and real littlefs side by side, in one process, each on a device in memory."""
@@ -117,6 +119,8 @@ def engine_command(
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     if as_json:
         click.echo(json.dumps(_report(found, rounds, timestamps=timestamps), indent=1))
+    elif markdown:
+        click.echo("\n\n".join(_markdown(found)))
     else:
         _show(found)
     return 0
@@ -161,6 +165,32 @@ def _table(found: Sequence[Measured], block_size: int) -> Table:
             table.add_row("", "littlefs", _number(one.littlefs.ops_per_second), "", *_cells(one.littlefs), "")
         table.add_section()
     return table
+
+
+def _markdown(found: Sequence[Measured]) -> list[str]:
+    """A heading and a table for each block size; a cell has both engines' figures, skink's first."""
+    headings = ("row", "ops/s", "ratio", *(heading for heading, _ in _COLUMNS))
+    tables = []
+    for block_size in dict.fromkeys(one.block_size for one in found):
+        lines = [
+            f"### {block_size}-byte blocks",
+            "",
+            f"| {' | '.join(headings)} |",
+            "| --- " * len(headings) + "|",
+        ]
+        for one in found:
+            if one.block_size == block_size:
+                ratio = (
+                    "" if one.ratio is None else f"{one.ratio:.1f}" if one.ratio < 100 else f"{one.ratio:.0f}"
+                )
+                both = [one.skink] if one.littlefs is None else [one.skink, one.littlefs]
+                speed = " / ".join(_number(figures.ops_per_second) for figures in both)
+                cells = [
+                    " / ".join(cell) if any(cell) else "" for cell in zip(*map(_cells, both), strict=True)
+                ]
+                lines.append(f"| {' | '.join([one.row, speed, ratio, *cells])} |")
+        tables.append("\n".join(lines))
+    return tables
 
 
 def _cells(one: Figures) -> list[str]:
