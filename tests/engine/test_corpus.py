@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from powercut.geometry import Geometry
 from powercut.native import lib
 from powercut.skink import READ_ONLY, Disk, SkinkError, Store
 from powercut_models import Row
-from powercut_models.image import Entry, ImageError, read_image
+from powercut_models.image import ImageError, read_image
 
 SECONDS = 5  # an image here takes some thousandths
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "corpus"
@@ -27,6 +28,7 @@ DIFFERENT = ("gstate_move_ok", "grown_chain_lost", "block_count_less")
 NOW = (20_000, 123_456_789)
 
 Words = dict[str, dict[str, Any]]
+WriteOn = Callable[[bytes, Geometry], None]
 
 
 def names(folder: str) -> list[str]:
@@ -99,75 +101,6 @@ def seen(image: bytes, geometry: Geometry, flags: int = 0) -> list[Row] | str:
     return found
 
 
-# --- writing on --------------------------------------------------------------------------------------------
-
-
-def change(store: Store, rows: list[Row], block_size: int) -> int:
-    """Some of everything, as far as there is room; how many operations that was."""
-    values = [row for row in rows if row.kind == "value"]
-    folders = [row for row in rows if row.kind == "dictionary"]
-    done = 0
-    steps: list[tuple[Any, ...]] = [
-        (store.set, b"zz", b"small"),
-        (store.set, b"yy/y/x", b"deep" * (block_size // 16)),
-        (store.allocate, b"yy/a", 3 * block_size),
-        (store.set_partial, b"yy/a", block_size - 2, b"across"),
-        (store.rename, b"yy/y", b"yy/z"),
-    ]
-    if values:
-        steps += [(store.set, values[0].key, b"new"), (store.set_partial, values[-1].key, 1, b"middle")]
-        steps += [(store.rename, values[len(values) // 2].key, b"ww"), (store.set_attr, b"ww", 9, b"attr")]
-    if folders:
-        steps += [(store.set, folders[0].key + b"/zz", b"in it"), (store.rename, folders[-1].key, b"vv")]
-        steps += [(store.set_attr, b"vv", 9, b"attr"), (store.remove, folders[len(folders) // 2].key)]
-    for call, *arguments in steps:
-        try:
-            call(*arguments)
-        except SkinkError as error:
-            if error.code not in ("NO_SPACE", "NOT_FOUND", "ALREADY_PRESENT", "DICTIONARY_EXPECTED"):
-                raise
-        else:
-            done += 1
-    return done
-
-
-def write_on(image: bytes, geometry: Geometry) -> None:
-    """skink writes and checks itself; littlefs and the reader then see the same, block for block."""
-    attrs = {entry.key: entry for entry in read_image(image, geometry.block_size).entries()}
-    with Disk(geometry, image) as disk:
-        with Store(disk, time=NOW) as store:
-            done = change(store, store.rows(), geometry.block_size)
-            rows, stat = store.rows(), store.stat()
-            assert store.check() == ""
-            assert not stat.pending
-        image = disk.image
-    assert done >= 3
-    assert seen(image, geometry) == rows
-    # fewer blocks than the device has are what the superblock says
-    fs = littlefs.mount(littlefs.Memory(geometry, image), geometry_of(geometry, stat.block_count))
-    fs.fs_mkconsistent()
-    assert littlefs.rows(fs) == rows
-    assert fs.used_block_count == stat.blocks_used
-    read = read_image(image, geometry.block_size)
-    assert len(read.usage) == stat.blocks_used
-    assert {entry.key: (entry.data, entry.time) for entry in read.entries()} == {
-        row.key: (row.data, row.time) for row in rows
-    }
-    untouched = [entry for entry in read.entries() if entry.key in attrs]
-    assert [entry for entry in untouched if entry.attrs != attrs[entry.key].attrs and not is_new(entry)] == []
-
-
-def is_new(entry: Entry) -> bool:
-    """Whether the change wrote it: what was no timestamp in its place has become one."""
-    return entry.time == NOW
-
-
-def geometry_of(geometry: Geometry, block_count: int) -> Geometry:
-    return Geometry(
-        geometry.read_size, geometry.prog_size, geometry.block_size, block_count, geometry.erase_value
-    )
-
-
 # --- littlefs ----------------------------------------------------------------------------------------------
 
 
@@ -196,7 +129,7 @@ def test_every_image_of_littlefs_is_read_exactly_and_left_as_it_is(corpus: Path,
 
 
 @pytest.mark.parametrize("name", names("littlefs"))
-def test_skink_writes_on_in_every_image_of_littlefs(corpus: Path, name: str) -> None:
+def test_skink_writes_on_in_every_image_of_littlefs(corpus: Path, name: str, write_on: WriteOn) -> None:
     image, _, geometry = load(corpus, "littlefs", name)
     write_on(image, geometry)
 
@@ -276,7 +209,7 @@ def test_what_littlefs_mounts_and_is_right_is_read(corpus: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["chamelon", "chamelon-quirks"])
 def test_chamelons_images_are_read_with_their_times_and_written_on_where_littlefs_agrees(
-    corpus: Path, folder: str
+    corpus: Path, folder: str, write_on: WriteOn
 ) -> None:
     agreed = 0
     for name in names(folder):
