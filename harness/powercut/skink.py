@@ -15,6 +15,10 @@ READ_ONLY, STAY_2_0, VERIFY = lib.SKINK_OPEN_READ_ONLY, lib.SKINK_OPEN_STAY_2_0,
 FORMAT_2_0, VALUE_CHECKS = lib.SKINK_FORMAT_2_0, lib.SKINK_FORMAT_VALUE_CHECKS
 
 
+#: Memory that is not cleared: a damaged image may claim values of gigabytes.
+_lazy = ffi.new_allocator(should_clear_after_alloc=False)
+
+
 class SkinkError(Exception):
     """A call of skink's answered ``code``, a name such as CORRUPT."""
 
@@ -188,7 +192,7 @@ class Store:
                 rows.append(Row(key, "dictionary", None, None))
                 return 0
             time = (int(entry.time.days), int(entry.time.picoseconds)) if entry.has_time else None
-            buffer = ffi.new("uint8_t[]", max(int(entry.size), 1))
+            buffer = _lazy("uint8_t[]", max(int(entry.size), 1))
             code = int(lib.skink_entry_read(self._store, entry, buffer))
             rows.append(Row(key, "value", bytes(ffi.buffer(buffer, entry.size)), time))
             return code
