@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""On-disk versions 2.0 and 2.1, revision counts that wrap, geometry out of the image, growing: by both engines."""
+"""On-disk versions, revision counts that wrap, geometry out of the image, growing: skink beside littlefs."""
 
 from __future__ import annotations
 
