@@ -194,7 +194,8 @@ class Store:
             time = (int(entry.time.days), int(entry.time.picoseconds)) if entry.has_time else None
             buffer = _lazy("uint8_t[]", max(int(entry.size), 1))
             code = int(lib.skink_entry_read(self._store, entry, buffer))
-            rows.append(Row(key, "value", bytes(ffi.buffer(buffer, entry.size)), time))
+            if code == 0:
+                rows.append(Row(key, "value", bytes(ffi.buffer(buffer, entry.size)), time))
             return code
 
         handle = ffi.new_handle(keep)

@@ -21,7 +21,7 @@ from powercut.skink import READ_ONLY, Disk, SkinkError, Store
 from powercut_models import Row
 from powercut_models.image import ImageError, read_image
 
-SECONDS = 5  # an image here takes some thousandths
+SECONDS = 5  # of the processor's time; an image here takes some thousandths
 FIXTURE = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 #: Bad images that littlefs itself reads wrongly (or refuses, though nothing of them is lost).
 DIFFERENT = ("gstate_move_ok", "grown_chain_lost", "block_count_less")
@@ -88,7 +88,7 @@ def attrs_of(store: Store, key: bytes) -> dict[str, str]:
 
 def seen(image: bytes, geometry: Geometry, flags: int = 0) -> list[Row] | str:
     """What skink shows of an image, in a bounded time and without a write; or its code."""
-    start = time.monotonic()
+    start = time.process_time()
     with Disk(geometry, image) as disk:
         try:
             with Store(disk, flags=flags) as store:
@@ -97,7 +97,7 @@ def seen(image: bytes, geometry: Geometry, flags: int = 0) -> list[Row] | str:
             found = error.code
         assert disk.writes == 0
         assert disk.image == image
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     return found
 
 
@@ -176,7 +176,7 @@ def test_a_bad_image_is_a_code_or_what_is_right(corpus: Path, name: str) -> None
 @pytest.mark.parametrize("name", names("littlefs-bad"))
 def test_a_bad_image_takes_writes_or_a_code_and_nothing_else_changes(corpus: Path, name: str) -> None:
     image, _, geometry = load(corpus, "littlefs-bad", name)
-    start = time.monotonic()
+    start = time.process_time()
     before = seen(image, geometry)
     if not isinstance(before, str):
         with Disk(geometry, image) as disk:
@@ -189,7 +189,7 @@ def test_a_bad_image_takes_writes_or_a_code_and_nothing_else_changes(corpus: Pat
             after = seen(disk.image, geometry)
         assert isinstance(after, list)
         assert [row for row in after if row.key != b"zz"] == before
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_what_littlefs_mounts_and_is_right_is_read(corpus: Path) -> None:
