@@ -207,6 +207,11 @@ def read_image(path: Path) -> bytes:
         return bytes(data)
 
 
+def image_geometry(path: Path, shape: Shape) -> Any:
+    """The geometry of an existing image, a ``struct bd_geometry``. Raises PowercutError."""
+    return _geometry(path, shape)
+
+
 # --- the file below -------------------------------------------------------------------------------------
 
 

@@ -28,13 +28,14 @@ COMMANDS: Final[dict[str, str]] = {
     "put": "powercut.cli.store",
     "rm": "powercut.cli.store",
     "parse": "powercut.cli.store",
+    "check": "powercut.cli.check",
 }
 
 EPILOG: Final = """\
 \b
 Exit codes:
   0    all is well: every crash state held, the command did its work
-  1    a violation was found; for ls, get and rm: there is no such key
+  1    a violation, or by check a finding; for ls, get and rm: there is no such key
   2    bad usage, bad input or a bad environment: one sentence on stderr says which
   130  interrupted: what was found so far has been told
   141  the reader of the output went away
