@@ -184,6 +184,10 @@ static void name_gone(struct change *c) {
     }
 }
 
+static int commit_in_pair(struct skink *s, const struct change *c, const struct plan *p) {
+    return may_append(s, c->pair, p) ? append(s, c, p) : change_rewrite(s, c, p);
+}
+
 /* One try. IO_BAD_BLOCK: nothing has changed, and the pair needs another block, or only another try. */
 static int commit_once(struct skink *s, struct change *c) {
     struct plan p;
@@ -195,13 +199,11 @@ static int commit_once(struct skink *s, struct change *c) {
     if (code == SKINK_OK) {
         if (may_drop(c->pair, &p)) {
             code = drop(s, c, &p);
-        } else if (may_append(s, c->pair, &p)) {
-            code = append(s, c, &p);
         } else if (change_extends(s, c, &p)) {
             code = change_extend(s, c, &p);
-            code = code == SKINK_NO_SPACE ? change_rewrite(s, c, &p) : code;
+            code = code == SKINK_NO_SPACE ? commit_in_pair(s, c, &p) : code;
         } else {
-            code = change_rewrite(s, c, &p);
+            code = commit_in_pair(s, c, &p);
         }
     }
     if (code == SKINK_OK && c->gone_entry != NULL) {

@@ -43,11 +43,15 @@ static int check_blocks(const struct skink *s, char *text, size_t text_size) {
                 : SKINK_OK;
 }
 
+static bool same_time(const struct entry *a, const struct entry *b) {
+    return a->has_time == b->has_time &&
+           (!a->has_time || (a->days == b->days && a->picoseconds == b->picoseconds));
+}
+
 static bool same_entry(const struct entry *a, const struct entry *b) {
     bool where = a->form == FORM_EMPTY || (a->where == b->where && a->size == b->size) ||
                  (a->form == FORM_DIR && a->where == b->size && a->size == b->where);
-    return where && a->type == b->type && a->form == b->form && a->has_time == b->has_time &&
-           a->days == b->days && a->picoseconds == b->picoseconds &&
+    return where && a->type == b->type && a->form == b->form && same_time(a, b) &&
            name_compare(a->name, a->name_len, b->name, b->name_len) == 0;
 }
 

@@ -17,6 +17,7 @@ struct dir {
     struct dir *prev;
     struct mdir **pairs;
     size_t count, capacity;
+    bool passed; /* while a removal looks at the thread: it came to this dictionary */
 };
 
 struct dir *dir_new(const struct io *io, struct dir *parent, struct entry *entry);

@@ -33,8 +33,8 @@ void plan_publish_edit(struct skink *s, struct mdir *m, const struct edit *e);
 /* The pair rewritten with the change made, or split. Errors: as change_commit, and IO_BAD_BLOCK. */
 int change_rewrite(struct skink *s, const struct change *c, const struct plan *p);
 
-/* Whether the change adds a last entry to a dictionary whose last pair is full, and has room for a tail: then
- * the entry gets a new pair, and the full one stays as it is. */
+/* Whether the change adds a last entry to a dictionary whose last pair is three quarters full: then the entry
+ * gets a new pair, and the old one only a tail. */
 bool change_extends(const struct skink *s, const struct change *c, const struct plan *p);
 int change_extend(struct skink *s, const struct change *c, const struct plan *p);
 

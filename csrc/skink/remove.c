@@ -4,9 +4,10 @@
  *
  * One commit deletes the entry: from then on nothing of it can be reached. A dictionary's pairs lie on the
  * thread in one run or several. A run right behind the pair with the entry leaves the thread in the same
- * commit. So does a run elsewhere that holds a dictionary of several pairs: littlefs, taking the first of
- * them off as an orphan, would hang the others onto the dictionary in front. Its commit is then to the pair
- * in front of it, and the entry goes by a pending deletion. For runs that are left the commit raises the
+ * commit. So does a run elsewhere that littlefs could not repair: one that holds a dictionary of several
+ * pairs, since it takes the first of them off as an orphan and hangs the others onto the dictionary in
+ * front, or a child in front of its parent. The commit is then to the pair in front of the run, and the
+ * entry goes by a pending deletion. For runs that are left the commit raises the
  * orphan flag, and more commits follow.
  */
 #include "path.h"
@@ -82,18 +83,44 @@ static bool run_has_parts(const struct mdir *m) {
     return false;
 }
 
-/* The run, by the pair in front of it, that leaves the thread with the commit that deletes the entry: one
- * with a dictionary of several pairs, which littlefs would not know how to take off; or one right behind the
- * entry's own pair; or none. */
-static struct mdir *choose_run(struct skink *s, const struct mdir *entry_pair) {
+/* Whether the thread comes to each removed dictionary behind its parent. Otherwise littlefs, which looks for
+ * a dictionary's parent on the thread, would take a child for owned until its parent is gone, and then not
+ * look again. */
+static bool parents_first(struct skink *s, const struct victims *v) {
+    bool in_order = true;
+    for (size_t i = 0; i < v->count; i++) {
+        v->dirs[i]->passed = false;
+    }
+    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
+        if (m->orphan && m->dir != NULL && m == m->dir->pairs[0]) {
+            in_order = in_order && (m->dir == v->dirs[0] || m->dir->parent->passed);
+            m->dir->passed = true;
+        }
+    }
+    return in_order;
+}
+
+static bool run_holds(const struct mdir *m, const struct mdir *pair) {
+    for (m = m->next; m != NULL && m->orphan; m = m->next) {
+        if (m == pair) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The run, by the pair in front of it, that leaves the thread with the commit that deletes the entry: one that
+ * littlefs would not know how to take off; or one right behind the entry's own pair; or none. */
+static struct mdir *choose_run(struct skink *s, const struct mdir *entry_pair, const struct victims *v) {
     struct mdir *chosen = NULL;
-    struct mdir *m = s->thread;
-    while ((m = store_find_run(m)) != NULL) {
+    bool in_order = parents_first(s, v);
+    for (struct mdir *m = store_find_run(s->thread); m != NULL; m = store_find_run(m->next)) {
         if (run_has_parts(m)) {
             return m;
         }
-        chosen = m == entry_pair ? m : chosen;
-        m = m->next;
+        if (m == entry_pair ? in_order || chosen == NULL : !in_order && run_holds(m, v->dirs[0]->pairs[0])) {
+            chosen = m;
+        }
     }
     return chosen;
 }
@@ -126,7 +153,7 @@ static int delete_entry(struct skink *s, const struct place *at, struct victims 
     struct change c;
     struct mdir *in_front = at->pair->prev; /* the pair itself goes if this is its last entry */
     bool drops = at->pair->count == 1 && in_front != NULL && in_front->hard && at->pair->dir != NULL;
-    struct mdir *run = v->count > 0 ? choose_run(s, at->pair) : NULL;
+    struct mdir *run = v->count > 0 ? choose_run(s, at->pair, v) : NULL;
     bool others = v->count > 0 && more_runs(s, run);
     plan_removal(&c, s, at, run, others);
     int code = change_commit(s, &c);

@@ -277,12 +277,14 @@ int change_rewrite(struct skink *s, const struct change *c, const struct plan *p
 
 bool change_extends(const struct skink *s, const struct change *c, const struct plan *p) {
     const struct mdir *m = c->pair;
+    uint32_t slack = s->io.block_size / 4; /* for changes to come, which then need no rewrite */
     if (c->count != 1 || c->edits[0].kind != EDIT_CREATE || c->edits[0].id != m->count) {
         return false; /* not a new last entry */
     }
     uint32_t rest = p->append_bytes - (4 + entry_bytes(c->edits[0].item.entry)) + (c->retail ? 0 : 12);
     return m->dir != NULL && !m->hard && m->off != 0 && m->count > mdir_first(m) &&
-           !plan_fits_well(s, p->bytes, p->count) && m->off + rest + COMMIT_END_SIZE <= s->io.block_size;
+           !plan_fits_well(s, p->bytes, p->count) && m->off + p->append_bytes > s->io.block_size - slack &&
+           m->off + rest + COMMIT_END_SIZE <= s->io.block_size;
 }
 
 int change_extend(struct skink *s, const struct change *c, const struct plan *p) {
