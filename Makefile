@@ -67,7 +67,7 @@ bench: build
 	@$(BIN)/powercut bench engine
 
 fuzz: build
-	@$(BIN)/powercut run --seconds $(or $(SECONDS_OF_FUZZING),600)
+	@tests/fuzz/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS_OF_FUZZING),600)
 
 mutants: build
 	@$(BIN)/python -m powercut.mutants run

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Whether an image is sound, and a sound image out of one that is not: what `powercut check` does.
 
-skink is asked first; where it refuses the image, or a value in it, the independent reader of `powercut_models`
+skink is asked first; where it refuses the image, or a value in it, the reader in `powercut_models`
 says what is wrong and where, and what can be read all the same.
 """
 
@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from powercut_models.image import Entry, ImageError, find_geometry, read_image
-from powercut_models.salvage import Problem, Salvage, salvage
-
 from powercut.errors import PowercutError
 from powercut.moments import Time
 from powercut.native import code_name, ffi, lib
 from powercut.ops import key_text
+from powercut_models.image import Entry, ImageError, find_geometry, read_image
+from powercut_models.salvage import Problem, Salvage, salvage
 
 _CHECK_ATTRIBUTE = 0x76  # skink's own, see docs/format.md
 _CITED = re.compile(r"(I\d+): (.*)", re.DOTALL)
@@ -41,8 +40,8 @@ _ELSE = "I23"  # what a pair's tags say
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it has to be. invariant: its number in docs/invariants.md; key, pair, block: where,
-    as far as it is known."""
+    """Something that is not as it has to be. invariant: its number in docs/invariants.md; key, pair, block: where
+    it is, as far as that is known."""
 
     invariant: str
     sentence: str
@@ -141,9 +140,7 @@ def _bad_values(store: _Store) -> list[bytes]:
         if entry.kind != lib.SKINK_VALUE:
             return 0
         key = bytes(ffi.buffer(entry.name, entry.name_len))
-        if entry.size > limit:
-            bad.append(key)
-        elif (
+        if entry.size > limit or (
             lib.skink_entry_read(store.store, entry, ffi.new("uint8_t[]", int(entry.size) or 1))
             != lib.SKINK_OK
         ):
@@ -175,7 +172,7 @@ def _refused(data: bytes, shape: Any, code: int) -> tuple[Finding, ...]:
 
 
 def _reader_findings(data: bytes, shape: Any, known: tuple[Finding, ...]) -> Iterator[Finding]:
-    """What the independent reader objects to: the strict one's sentence, then all that the lenient one meets."""
+    """What the independent reader objects to: first the strict one, then the lenient one."""
     told = {(finding.key, finding.sentence) for finding in known}
     try:
         read_image(data, int(shape.block_size))
@@ -217,9 +214,7 @@ def settle(data: bytes, shape: Any) -> bytes:
     with _Store(data, shape) as store:
         code = store.code if store.code != lib.SKINK_OK else int(lib.skink_settle(store.store))
         if code != lib.SKINK_OK:
-            raise PowercutError(
-                f"The pending work cannot be done: skink answers {code_name(code)}; `powercut parse` shows the image."
-            )
+            raise PowercutError(f"The pending work cannot be done: skink answers {code_name(code)}.")
         return store.image()
 
 

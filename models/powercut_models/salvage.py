@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What can still be read of a damaged image: a walk that goes round what is broken and says what that was.
 
-Where `read_image` stops at the first thing that cannot be right, this leaves it out and goes on. It never guesses:
+Where `read_image` stops at the first thing that cannot be right, this leaves it out and goes on. No guesses:
 what it gives has right checksums and pointers that agree.
 """
 
@@ -33,7 +33,7 @@ _DEPTH_LIMIT: Final = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that could not be read. key: whose it is, None: nobody's that is known; pair: where, if in a pair."""
+    """Something that could not be read. key: whose it is, None if unknown; pair: where, if in a pair."""
 
     sentence: str
     key: bytes | None = None
@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """entries: all that can be read, sorted by segments, each dictionary before what it holds; problems: all else."""
+    """entries: all that can be read, sorted by segments, dictionaries before what they hold; problems: all else."""
 
     superblock: Superblock
     entries: tuple[Entry, ...]
@@ -176,7 +176,7 @@ class _Walk:
         return None
 
     def _list(self, key: bytes, head: int, size: int) -> bytes | None:
-        """A value in blocks; None, and a problem, where its pointers do not add up or lead to what is another's."""
+        """A value in blocks; None, and a problem, where its pointers do not add up or lead astray."""
         if size > self._budget:
             self._lost(key, f"it has {size} bytes, and the image is not that large")
             return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""skink as a library: what docs/embedding.md shows compiles and runs, and what it says of the objects is so."""
+"""skink as a library: what docs/embedding.md shows compiles and runs; what it says of the objects is so."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_engine_needs_memory_and_string_functions_and_nothing_else(prefix: P
 
 
 def test_the_engine_has_no_writable_globals(prefix: Path) -> None:
-    """Types b, d, c and s are data that can be written to; tables of constants are r, of pointers d in .data.rel.ro."""
+    """Types b, d, c and s are data that can be written to; constants are r, or d in .data.rel.ro."""
     archive = prefix / "lib" / "libskink.a"
     for member, kind, name in symbols(archive, "--defined-only"):
         if kind in "dD" and is_relocated_constant(archive, member, name):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""`powercut check`: sound images are called sound, damage is found with its invariant, repair loses nothing readable."""
+"""`powercut check`: sound images are called sound, damage is found, repair loses nothing readable."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from powercut_models.image import ImageError, read_image
-from powercut_models.salvage import salvage
 
 from powercut.cli import main
+from powercut_models.image import ImageError, read_image
+from powercut_models.salvage import salvage
 
 Check = Callable[..., tuple[int, str, str]]
 INVARIANT = re.compile(r"^I\d+$")
