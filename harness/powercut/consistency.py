@@ -40,7 +40,7 @@ _ELSE = "I23"  # what a pair's tags say
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it has to be. invariant: its number in docs/invariants.md; key, pair, block: where
+    """What is not as it has to be. invariant: its number in docs/invariants.md; key, pair, block: where
     it is, as far as that is known."""
 
     invariant: str
