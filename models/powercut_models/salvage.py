@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """entries: what can be read, sorted by segments, dictionaries before what they hold; problems: all else."""
+    """entries: what can be read, sorted, dictionaries before what they hold; problems: all else."""
 
     superblock: Superblock
     entries: tuple[Entry, ...]
