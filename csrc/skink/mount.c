@@ -413,8 +413,11 @@ int store_load(struct skink *s) {
         mdir_settle_checks(&s->io, m, s->value_checks);
     }
     uint32_t longest = longest_name(s);
-    s->name_max = min_u32(s->super.name_max, skink_name_limit(s->io.block_size));
-    s->name_max = longest > s->name_max ? longest : s->name_max; /* what is there can be asked for */
+    if (longest > s->super.name_max) {
+        return SKINK_CORRUPT;
+    }
+    uint32_t limit = skink_name_limit(s->io.block_size);
+    s->name_max = min_u32(s->super.name_max, limit > longest ? limit : longest);
     s->inline_max = min_u32(s->io.block_size / 8, TAG_LENGTH_MAX);
     return SKINK_OK;
 }

@@ -36,12 +36,6 @@ def names(folder: str) -> list[str]:
     return sorted(path.stem for path in (FIXTURE / folder).glob("*.json")) or ["(no corpus)"]
 
 
-def known(folder: str, bad: tuple[str, ...], reason: str) -> list[Any]:
-    """The images of a folder, those named marked as failing for a reason that is known."""
-    fails = pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
-    return [pytest.param(name, marks=fails) if name in bad else name for name in names(folder)]
-
-
 def load(corpus: Path, folder: str, name: str) -> tuple[bytes, dict[str, Any], Geometry]:
     """The bytes of an image, its facts, and its geometry. Of one cut short the whole blocks, or one."""
     facts = json.loads((corpus / folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -155,10 +149,7 @@ def test_what_littlefs_left_half_done_is_settled_to_the_same_store(corpus: Path,
 # --- bad images --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name",
-    known("littlefs-bad", ("name_over_max",), "lists a name longer than name_max, and get refuses it"),
-)
+@pytest.mark.parametrize("name", names("littlefs-bad"))
 def test_a_bad_image_is_a_code_or_what_is_right(corpus: Path, name: str) -> None:
     image, facts, geometry = load(corpus, "littlefs-bad", name)
     found = seen(image, geometry)

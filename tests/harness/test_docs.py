@@ -121,7 +121,9 @@ def test_pages_and_headings_that_sources_name_exist() -> None:
         text = path.read_text(encoding="utf-8")
         for page, heading in re.findall(r'(docs/[a-z]+\.md)(?:, "([A-Z][^"\n]*)")?', text):
             assert (ROOT / page).is_file(), f"{path.name} names {page}"
-            assert re.search(rf"^#+ {re.escape(heading)}", read(page), re.MULTILINE), f"{path.name}: {heading}"
+            assert re.search(rf"^#+ {re.escape(heading)}", read(page), re.MULTILINE), (
+                f"{path.name}: {heading}"
+            )
 
 
 def test_every_page_is_in_the_index() -> None:
