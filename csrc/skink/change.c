@@ -218,8 +218,22 @@ static int commit_once(struct skink *s, struct change *c) {
     return code;
 }
 
+/* Ids that go into the global state must be those on the device. */
+static int settle_ids(struct skink *s, struct mdir *m) {
+    struct change rewrite;
+    if (m == NULL || !m->renumbered) {
+        return SKINK_OK;
+    }
+    change_init(&rewrite, s, m);
+    return change_commit(s, &rewrite);
+}
+
 int change_commit(struct skink *s, struct change *c) {
-    int code = s->broken ? SKINK_IO : IO_BAD_BLOCK;
+    int code = settle_ids(s, c->gone_pair);
+    if (code != SKINK_OK) {
+        return code;
+    }
+    code = s->broken ? SKINK_IO : IO_BAD_BLOCK;
     while (code == IO_BAD_BLOCK) {
         bool appends = c->pair->off != 0;
         code = commit_once(s, c);

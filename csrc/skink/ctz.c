@@ -214,6 +214,31 @@ int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, uint32_
     return code;
 }
 
+int ctz_collect_checked(const struct io *io, uint32_t head, uint32_t value_size,
+                        struct block_list *ret_list) {
+    uint32_t count = value_size > 0 ? ctz_count(io->block_size, value_size) : 0;
+    struct claims claims;
+    uint32_t block = head;
+    if (count < 3) {
+        return ctz_collect(io, head, value_size, 0, ret_list); /* no block has two pointers */
+    }
+    int code = count <= io->block_count ? claims_init(io, &claims, 0, count - 1) : SKINK_CORRUPT;
+    if (code != SKINK_OK) {
+        return code;
+    }
+    for (uint32_t index = count; index-- > 0 && code == SKINK_OK;) {
+        code = claim(&claims, index, block);
+        if (code == SKINK_OK) {
+            code = collect(io, block, ret_list);
+        }
+        if (code == SKINK_OK && index > 0) {
+            code = step_back(io, &claims, &block, index);
+        }
+    }
+    io_free(io, claims.list);
+    return code;
+}
+
 /* A value being written: blocks from `kept` on are new. */
 struct writing {
     const struct io *io;

@@ -28,6 +28,10 @@ int ctz_find(const struct io *io, uint32_t head, uint32_t value_size, uint32_t i
 int ctz_collect(const struct io *io, uint32_t head, uint32_t value_size, uint32_t kept,
                 struct block_list *ret_list);
 
+/* All of the list's blocks, when it is not known yet whether its pointers agree: SKINK_CORRUPT where two
+ * contradict each other. */
+int ctz_collect_checked(const struct io *io, uint32_t head, uint32_t value_size, struct block_list *ret_list);
+
 /* A value to be written. */
 struct ctz_draft {
     uint32_t size;      /* bytes, more than 0 */

@@ -242,6 +242,9 @@ static int build_tail(struct build *b, uint32_t tag, const uint8_t *data) {
     }
     b->m->tail[0] = get_le32(data);
     b->m->tail[1] = get_le32(data + 4);
+    if (pair_is_null(b->m->tail)) {
+        b->m->tail[0] = b->m->tail[1] = BLOCK_NULL; /* half of it says the same */
+    }
     b->m->hard = tag_type(tag) == TAG_HARDTAIL;
     return SKINK_OK;
 }

@@ -250,8 +250,8 @@ static int read_aside(struct mount *mt, const uint32_t pair[2]) {
         if (code != SKINK_OK) {
             return code;
         }
-        if (mdir_is_super(mt->last)) {
-            return SKINK_CORRUPT;
+        if (mdir_is_super(mt->last) || !gstate_is_zero(&mt->last->share)) {
+            return SKINK_CORRUPT; /* a share that nobody counted would count once the pair is on the thread */
         }
         more = mt->last->hard && !pair_is_null(mt->last->tail);
         memcpy(next, mt->last->tail, sizeof(next));
@@ -289,12 +289,12 @@ static int find_child(struct mount *mt, const struct entry *e, struct mdir **ret
         return code;
     }
     m = m != NULL ? m : other;
+    bool first = m->prev != NULL && !m->prev->hard;
+    if (!first || m->dir != NULL || mdir_is_super(m)) {
+        return SKINK_CORRUPT; /* inside another directory, or with two parents */
+    }
     if (!pair_same(m->pair, pair)) {
         return detour(mt, m, pair);
-    }
-    bool first = m->prev != NULL && !m->prev->hard;
-    if (!first || m->dir != NULL) {
-        return SKINK_CORRUPT; /* inside another directory, or with two parents */
     }
     *ret_m = m;
     return SKINK_OK;

@@ -175,7 +175,7 @@ int store_drop_orphans(struct skink *s) {
 static int map_value(const struct skink *s, const struct entry *e, struct blocks *map,
                      struct block_list *list) {
     list->count = 0;
-    int code = ctz_collect(&s->io, e->where, e->size, 0, list);
+    int code = ctz_collect_checked(&s->io, e->where, e->size, list);
     for (size_t i = 0; i < list->count && code == SKINK_OK; i++) {
         code = blocks_mark(map, list->list[i]);
     }
