@@ -24,7 +24,7 @@ LINES_MAX = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 # Written in pieces, so that this file passes its own check.
 MACHINE_PATH = re.compile(r"(?<![\w.$~}-])/(?:" + "|".join(("work", "tmp", "root", "home")) + r")(?:/|\b)")
-BINARY = {".img", ".png", ".gif", ".so", ".gz"}
+BINARY = {".img", ".png", ".gif", ".so", ".gz", ".xz"}
 
 
 def tracked() -> list[Path]:

@@ -31,6 +31,6 @@ int op_apply(struct world *w, struct skink *s, const uint8_t op[6]);
 void op_cut(struct world *w, struct skink *s, const uint8_t op[6]);
 
 /* Every call that only reads, on one key of the table. */
-void op_read(struct world *w, struct skink *s, uint8_t key);
+void op_read(struct world *w, struct skink *s, uint8_t choice);
 
 #endif

@@ -63,11 +63,11 @@ static void change_record(struct record *r, const struct step *s, uint32_t block
         break;
     case 5: /* a pointer or a size: one of the first words */
         record_own(r);
-        put32(r->data + 4 * (s->field >> 3 & 3), value % (block_count + 2));
+        put32(r->data + (size_t)4 * (s->field >> 3 & 3), value % (block_count + 2));
         break;
     case 6:
         record_own(r);
-        put32(r->data + 4 * (s->field >> 3 & 3), value);
+        put32(r->data + (size_t)4 * (s->field >> 3 & 3), value);
         break;
     default:
         record_own(r);
