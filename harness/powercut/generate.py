@@ -31,7 +31,7 @@ GEOMETRIES = (
     Geometry(512, 512, 4096, 64, 0x00),
     Geometry(8, 32, 1024, 128, None),
     Geometry(16, 8, 128, 512, 0x00),
-    Geometry(256, 256, 512, 256, 0xFF),
+    Geometry(16, 16, 512, 48, 0xFF),  # small: freed blocks come back into use soon
 )
 
 #: How often each kind is drawn, and the capability that it needs.
