@@ -74,7 +74,7 @@ def test_the_program_in_the_documents_compiles_by_pkg_config_alone_and_runs(
     assert program is not None
     assert program[1].count("\n") <= LINES_MAX
     (tmp_path / "lizard.c").write_text(program[1])
-    session = re.search(r"```console\n(.*?)```", text, re.DOTALL)
+    session = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
     assert session is not None
     _, _, build, start, *output = session[1].splitlines()
     for line in (build, start):
