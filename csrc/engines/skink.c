@@ -204,12 +204,11 @@ static int reserve_buffer(struct store *store, uint64_t size) {
 static int adapter_format(const struct bd *dev, const struct pc_options *options) {
     struct skink_format_options format = {.name_max = options->name_max};
 
-    if (options->disk_minor > 2 || options->value_checks) {
+    if (options->disk_minor > 2) {
         return PC_UNSUPPORTED;
     }
-    if (options->disk_minor == 1) {
-        format.flags = SKINK_FORMAT_2_0;
-    }
+    format.flags = (options->disk_minor == 1 ? SKINK_FORMAT_2_0 : 0u) |
+                   (options->value_checks ? SKINK_FORMAT_VALUE_CHECKS : 0u);
     return skink_format(dev, NULL, &format);
 }
 

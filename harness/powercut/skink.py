@@ -40,6 +40,7 @@ class Stat:
     blocks_used: int
     pairs: int
     pending: bool
+    value_checks: bool
 
 
 class Disk:
@@ -215,6 +216,7 @@ class Store:
         return Stat(
             (stat.disk_major, stat.disk_minor), stat.block_size, stat.block_count, stat.name_max,
             stat.value_max, stat.attr_max, stat.blocks_used, stat.pairs, bool(stat.pending),
+            bool(stat.value_checks),
         )  # fmt: skip
 
 
