@@ -26,10 +26,10 @@ from powercut_models.blocks import (
     Log,
     Tag,
     le32,
-    read_log,
 )
 from powercut_models.pairs import Blocks, newest_log
 from powercut_models.reading import Image, Superblock, find_geometry, read_image
+from powercut_models.survey import reachable
 from powercut_models.tree import TIMESTAMP, Entry
 
 _KINDS: Final = {FILE: "a value", DIRECTORY: "a dictionary", SUPERBLOCK: "the superblock"}
@@ -56,7 +56,7 @@ def as_dict(
         if block_size is None or block_size < 1:
             raise
         problem = str(error)
-    pairs = _pairs_of(image) if image else _reachable(data, block_size)
+    pairs = _pairs_of(image) if image else _damaged_pairs(data, block_size)
     return {
         "bytes": len(data),
         "block_size": block_size,
@@ -141,23 +141,8 @@ def _pairs_of(image: Image) -> list[dict[str, Any]]:
     return found
 
 
-def _reachable(data: bytes, block_size: int) -> list[dict[str, Any]]:
-    """The pairs of a damaged image: those that valid commits point at, from blocks 0 and 1 on."""
-    count = len(data) // block_size
-    queue: list[Blocks] = [(0, 1)]
-    seen: set[Blocks] = set()
-    found = []
-    for blocks in queue:  # grows while it is walked
-        if blocks in seen or max(blocks) >= count:
-            continue
-        seen.add(blocks)
-        first, second = (read_log(n, data[n * block_size : (n + 1) * block_size]) for n in blocks)
-        found.append(_pair_dict(blocks, (first, second), None))
-        newest = newest_log(first, second)
-        for tag in newest.tags if newest else ():
-            if (tag.group == 0x600 or tag.type == DIR_STRUCT) and len(tag.data) == 8:
-                queue.append((le32(tag.data, 0), le32(tag.data, 4)))
-    return found
+def _damaged_pairs(data: bytes, block_size: int) -> list[dict[str, Any]]:
+    return [_pair_dict(pair.blocks, pair.logs, None) for pair in reachable(data, block_size)]
 
 
 def _pair_dict(blocks: Blocks, logs: tuple[Log, Log], owner: str | None) -> dict[str, Any]:

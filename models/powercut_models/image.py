@@ -7,12 +7,15 @@ JSON. What cannot be right raises ImageError.
 
 from powercut_models.blocks import Commit, ImageError, Log, Tag
 from powercut_models.describe import as_dict, describe
+from powercut_models.difference import Difference, compare, compare_surveys
 from powercut_models.pairs import Pair, Slot
 from powercut_models.reading import Image, Superblock, find_geometry, read_image
+from powercut_models.survey import Survey, survey
 from powercut_models.tree import Entry, GlobalState
 
 __all__ = [
     "Commit",
+    "Difference",
     "Entry",
     "GlobalState",
     "Image",
@@ -21,9 +24,13 @@ __all__ = [
     "Pair",
     "Slot",
     "Superblock",
+    "Survey",
     "Tag",
     "as_dict",
+    "compare",
+    "compare_surveys",
     "describe",
     "find_geometry",
     "read_image",
+    "survey",
 ]

@@ -119,7 +119,7 @@ def find_geometry(data: bytes, block_size: int | None = None) -> tuple[int, Supe
     if block_size is not None:
         return block_size, _first_superblock(data, block_size)
     problem: ImageError | None = None
-    for candidate in _suggested_sizes(data):
+    for candidate in suggested_sizes(data):
         try:
             return candidate, _first_superblock(data, candidate)
         except ImageError as error:
@@ -127,7 +127,7 @@ def find_geometry(data: bytes, block_size: int | None = None) -> tuple[int, Supe
     raise problem or ImageError(f"no littlefs superblock was found in these {len(data)} bytes")
 
 
-def _suggested_sizes(data: bytes) -> Iterator[int]:
+def suggested_sizes(data: bytes) -> Iterator[int]:
     """Block sizes worth a try: what a superblock in block 0 says of itself; where another one lies, for then
     it is in block 1; and the usual ones."""
     seen: set[int] = set()

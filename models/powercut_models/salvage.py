@@ -55,7 +55,11 @@ def salvage(data: bytes, block_size: int | None = None) -> Salvage:
 
     Raises ImageError where not even a superblock can be found.
     """
-    block_size, superblock = find_geometry(data, block_size)
+    return salvage_from(data, *find_geometry(data, block_size))
+
+
+def salvage_from(data: bytes, block_size: int, superblock: Superblock) -> Salvage:
+    """The same where the block size and the superblock are known, of whatever version that is."""
     walk = _Walk(Disk(data, block_size, len(data) // block_size), superblock)
     walk.run()
     order = sorted(walk.entries, key=lambda entry: entry.key.split(b"/"))

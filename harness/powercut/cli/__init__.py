@@ -29,13 +29,15 @@ COMMANDS: Final[dict[str, str]] = {
     "rm": "powercut.cli.store",
     "parse": "powercut.cli.store",
     "check": "powercut.cli.check",
+    "image": "powercut.cli.image",
 }
 
 EPILOG: Final = """\
 \b
 Exit codes:
   0    all is well: every crash state held, the command did its work
-  1    a violation, or by check a finding; for ls, get and rm: there is no such key
+  1    a violation, or by check a finding; for ls, get and rm: there is no such key;
+       for image diff: a difference
   2    bad usage, bad input or a bad environment: one sentence on stderr says which
   130  interrupted: what was found so far has been told
   141  the reader of the output went away
