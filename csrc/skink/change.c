@@ -148,7 +148,10 @@ static int drop(struct skink *s, struct change *c, const struct plan *p) {
     if (code != SKINK_OK) {
         return code;
     }
-    dir_remove(m->dir, dir_position(m->dir, m)); /* only now: the commit may have split the predecessor */
+    size_t at = dir_position(m->dir, m); /* only now: the commit may have split the predecessor */
+    if (m->dir->pairs[at] == m) {
+        dir_remove(m->dir, at); /* else it held nothing with a name */
+    }
     for (uint32_t i = 0; i < c->count; i++) {
         plan_publish_edit(s, m, &c->edits[i]);
     }

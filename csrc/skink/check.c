@@ -86,7 +86,7 @@ static int check_thread(const struct skink *s, char *text, size_t text_size) {
     struct gstate sum = {0, {0, 0}};
     for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
         gstate_xor(&sum, &m->share);
-        if (s->ready && (m->orphan || !store_tail_is_right(m))) {
+        if (s->ready && (m->orphan || mdir_is_condemned(m) || !store_tail_is_right(m))) {
             return finding(text, text_size, "I4: the thread of tails and the tree of dictionaries differ.");
         }
     }
@@ -99,7 +99,7 @@ static int check_thread(const struct skink *s, char *text, size_t text_size) {
 
 /* I5: names ascend from the entry before, over the pair. *last: the last one so far. */
 static bool names_ascend(const struct mdir *m, const struct entry **last) {
-    for (uint32_t id = mdir_first(m); id < m->count; id++) {
+    for (uint32_t id = mdir_first(m); id < mdir_end(m); id++) {
         const struct entry *e = m->entries[id];
         const struct entry *before = *last;
         if (before != NULL && name_compare(before->name, before->name_len, e->name, e->name_len) >= 0) {
@@ -113,7 +113,7 @@ static bool names_ascend(const struct mdir *m, const struct entry **last) {
 static int check_names(const struct skink *s, char *text, size_t text_size) {
     for (const struct dir *d = s->dirs; d != NULL; d = d->next) {
         const struct entry *last = NULL;
-        for (size_t i = 0; i < d->count; i++) {
+        for (size_t i = 0; i < d->count && !d->condemned; i++) {
             if (!names_ascend(d->pairs[i], &last)) {
                 return finding(text, text_size, "I5: names of a dictionary are not in ascending order.");
             }

@@ -35,6 +35,18 @@ uint32_t mdir_first(const struct mdir *m) {
     return m->count > 0 && m->entries[0]->type == TAG_SUPERBLOCK ? 1 : 0;
 }
 
+uint32_t mdir_end(const struct mdir *m) {
+    uint32_t end = m->count;
+    while (end > 0 && m->entries[end - 1]->type == TAG_CONDEMNED) {
+        end--;
+    }
+    return end;
+}
+
+bool mdir_is_condemned(const struct mdir *m) {
+    return m->dir != NULL && m->dir->condemned;
+}
+
 /* The last pair whose first name is not greater than the name; else the first pair. */
 static struct mdir *find_pair(const struct dir *d, const char *name, uint32_t len) {
     size_t low = 0;
@@ -55,7 +67,7 @@ static struct mdir *find_pair(const struct dir *d, const char *name, uint32_t le
 void dir_find(const struct dir *d, const char *name, uint32_t len, struct place *ret_place) {
     struct mdir *m = find_pair(d, name, len);
     uint32_t low = mdir_first(m);
-    uint32_t high = m->count;
+    uint32_t high = mdir_end(m);
     *ret_place = (struct place){m, 0, NULL};
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -88,7 +100,7 @@ int dir_sorted(const struct io *io, const struct dir *d, struct seats *ret_seats
         if (code != SKINK_OK) {
             return code;
         }
-        for (uint32_t id = mdir_first(m); id < m->count; id++) {
+        for (uint32_t id = mdir_first(m); id < mdir_end(m); id++) {
             struct entry *e = m->entries[id];
             if (e->hidden) {
                 continue;
@@ -123,6 +135,14 @@ size_t dir_position(const struct dir *d, const struct mdir *m) {
         }
     }
     return at;
+}
+
+size_t dir_index(const struct dir *d, const struct mdir *m) {
+    size_t i = 0;
+    while (i < d->count && d->pairs[i] != m) {
+        i++;
+    }
+    return i;
 }
 
 int dir_reserve(const struct io *io, struct dir *d, size_t more) {

@@ -17,7 +17,8 @@ struct dir {
     struct dir *prev;
     struct mdir **pairs;
     size_t count, capacity;
-    bool passed; /* while a removal looks at the thread: it came to this dictionary */
+    bool passed;    /* while a removal looks at the thread: it came to this dictionary */
+    bool condemned; /* below an entry without a name: see condemn.c */
 };
 
 struct dir *dir_new(const struct io *io, struct dir *parent, struct entry *entry);
@@ -28,6 +29,10 @@ struct mdir *dir_last(const struct dir *d);
 
 /* Entries that a caller may see begin here: behind a superblock entry. */
 uint32_t mdir_first(const struct mdir *m);
+/* And end here: in front of entries without a name, which name what is condemned. */
+uint32_t mdir_end(const struct mdir *m);
+/* Whether the pair is of a condemned dictionary. */
+bool mdir_is_condemned(const struct mdir *m);
 
 /* A place in a dictionary: the pair and id at which a name is, or would be created. */
 struct place {
@@ -52,6 +57,8 @@ int dir_sorted(const struct io *io, const struct dir *d, struct seats *ret_seats
 
 /* Where in d->pairs a pair stands. It must be there. */
 size_t dir_position(const struct dir *d, const struct mdir *m);
+/* The same, without looking at names; d->count: it is not there. */
+size_t dir_index(const struct dir *d, const struct mdir *m);
 int dir_reserve(const struct io *io, struct dir *d, size_t more);
 void dir_insert(struct dir *d, size_t at, struct mdir *m); /* there is room */
 void dir_remove(struct dir *d, size_t at);

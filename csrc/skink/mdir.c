@@ -111,6 +111,14 @@ static bool name_is_sound(const char *name, uint32_t len) {
     return memchr(name, '/', len) == NULL && memchr(name, '\0', len) == NULL;
 }
 
+static bool name_fits(uint32_t type, const char *name, uint32_t len) {
+    if (type == TAG_CONDEMNED) {
+        return len == 0;
+    }
+    return (type == TAG_VALUE || type == TAG_DICTIONARY || type == TAG_SUPERBLOCK) &&
+           name_is_sound(name, len);
+}
+
 /* Puts a named entry into an id's place, with what the place held before it had this name. */
 static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
     struct mdir *m = b->m;
@@ -118,8 +126,7 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
     uint32_t len = tag_data_size(tag);
     uint32_t type = tag_type(tag);
     const char *name = (const char *)data;
-    if ((type != TAG_VALUE && type != TAG_DICTIONARY && type != TAG_SUPERBLOCK) || id == TAG_NO_ID ||
-        tag_length(tag) == TAG_GONE || !name_is_sound(name, len)) {
+    if (id == TAG_NO_ID || tag_length(tag) == TAG_GONE || !name_fits(type, name, len)) {
         return SKINK_CORRUPT;
     }
     int code = build_grow(b, id);
@@ -317,7 +324,7 @@ static int build_order(struct build *b) {
     }
     m->count = kept;
     for (uint32_t i = 0; i + 1 < kept; i++) {
-        if (entry_compare(m->entries[i], m->entries[i + 1]) == 0) {
+        if (entry_compare(m->entries[i], m->entries[i + 1]) == 0 && m->entries[i]->name_len > 0) {
             return SKINK_CORRUPT;
         }
     }
@@ -329,7 +336,7 @@ static int build_check(struct build *b) {
     struct mdir *m = b->m;
     for (uint32_t i = 0; i < m->count; i++) {
         const struct entry *e = m->entries[i];
-        bool dir = e->type == TAG_DICTIONARY;
+        bool dir = e->type == TAG_DICTIONARY || e->type == TAG_CONDEMNED;
         if (dir != (e->form == FORM_DIR) || (e->type == TAG_SUPERBLOCK && e->form != FORM_INLINE) ||
             (e->form == FORM_CTZ && e->size > 0x7fffffffu)) {
             return SKINK_CORRUPT;
@@ -351,16 +358,22 @@ void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks) {
     }
 }
 
-static int build(const struct io *io, const struct log *log, struct mdir *m) {
-    struct build b = {io, log, m, 0};
+/* The entries under the ids that they have on disk. */
+static int build_raw(struct build *b) {
     struct log_cursor cursor;
     uint32_t tag;
     uint32_t data_off;
     int code = SKINK_OK;
-    log_start(log, &cursor);
+    log_start(b->log, &cursor);
     while (code == SKINK_OK && log_next(&cursor, &tag, &data_off)) {
-        code = build_tag(&b, tag, data_off);
+        code = build_tag(b, tag, data_off);
     }
+    return code;
+}
+
+static int build(const struct io *io, const struct log *log, struct mdir *m) {
+    struct build b = {io, log, m, 0};
+    int code = build_raw(&b);
     if (code == SKINK_OK) {
         code = build_order(&b);
     }
@@ -423,6 +436,43 @@ int mdir_fetch(const struct io *io, const uint32_t pair[2], uint8_t *buffer, str
     m->off = log.erased && !m->renumbered && log.end % io->prog_size == 0 ? log.end : 0;
     *ret_m = m;
     return SKINK_OK;
+}
+
+/* Which entry of a pair has the id on disk: the one of that name. */
+static int match_name(const struct mdir *m, const struct mdir *raw, uint32_t id, uint32_t *ret_id) {
+    const struct entry *e = id < raw->count ? raw->entries[id] : NULL;
+    for (uint32_t i = 0; e != NULL && i < m->count; i++) {
+        const struct entry *other = m->entries[i];
+        if (e->type == other->type && name_compare(e->name, e->name_len, other->name, other->name_len) == 0) {
+            *ret_id = i;
+            return SKINK_OK;
+        }
+    }
+    return SKINK_CORRUPT;
+}
+
+int mdir_find_id(const struct io *io, const struct mdir *m, uint32_t id, uint8_t *buffer, uint32_t *ret_id) {
+    struct log log;
+    struct mdir raw;
+    if (!m->renumbered) {
+        *ret_id = id;
+        return id < m->count ? SKINK_OK : SKINK_CORRUPT;
+    }
+    int code = log_load(io, m->pair[0], buffer, &log);
+    if (code != SKINK_OK) {
+        return code;
+    }
+    memset(&raw, 0, sizeof(raw));
+    struct build b = {io, &log, &raw, 0};
+    code = build_raw(&b);
+    if (code == SKINK_OK) {
+        code = match_name(m, &raw, id, ret_id);
+    }
+    for (uint32_t i = 0; i < raw.count; i++) {
+        entry_free(io, raw.entries[i]);
+    }
+    io_free(io, raw.entries);
+    return code;
 }
 
 /* --- rewriting ----------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ struct entry {
     uint32_t days;
     uint32_t where, size; /* see enum entry_form */
     uint16_t name_len;
-    uint16_t type;  /* TAG_VALUE, TAG_DICTIONARY or TAG_SUPERBLOCK */
+    uint16_t type;  /* TAG_VALUE, TAG_DICTIONARY, TAG_SUPERBLOCK or TAG_CONDEMNED */
     uint8_t form;   /* enum entry_form */
     uint32_t check; /* CRC-32 of the value */
     bool has_check; /* as found: the attribute belongs to the struct that the entry has */
@@ -92,6 +92,10 @@ bool pair_same(const uint32_t a[2], const uint32_t b[2]);
 /* Reads the newest valid state of a pair. buffer: block_size bytes of scratch.
  * Errors: SKINK_CORRUPT, SKINK_IO, SKINK_NO_MEMORY. */
 int mdir_fetch(const struct io *io, const uint32_t pair[2], uint8_t *buffer, struct mdir **ret_m);
+
+/* Which of the entries has an id on disk. buffer: block_size bytes of scratch.
+ * Errors: SKINK_CORRUPT: none has; SKINK_IO, SKINK_NO_MEMORY. */
+int mdir_find_id(const struct io *io, const struct mdir *m, uint32_t id, uint8_t *buffer, uint32_t *ret_id);
 
 /* Once it is known whether the store has value checksums: attributes of that type are checksums, or a user's
  * own. Sets m->bytes. */

@@ -199,8 +199,13 @@ static int hide_moved(struct mount *mt) {
     if (m == NULL) {
         m = map_find(&mt->map, s->gstate.pair[1]);
     }
-    uint32_t id = gstate_move_id(&s->gstate);
-    if (m == NULL || m->renumbered || id >= m->count || id < mdir_first(m)) {
+    uint32_t id;
+    int code =
+        m != NULL ? mdir_find_id(&s->io, m, gstate_move_id(&s->gstate), s->old_bytes, &id) : SKINK_CORRUPT;
+    if (code != SKINK_OK) {
+        return code;
+    }
+    if (id < mdir_first(m) || id >= mdir_end(m)) {
         return SKINK_CORRUPT;
     }
     m->entries[id]->hidden = true;
@@ -213,10 +218,10 @@ static bool in_order(const struct dir *d, const struct mdir *m) {
         return true;
     }
     const struct mdir *before = d->pairs[d->count - 1];
-    if (before->count == mdir_first(before)) {
+    if (mdir_end(before) == mdir_first(before)) {
         return true;
     }
-    const struct entry *a = before->entries[before->count - 1];
+    const struct entry *a = before->entries[mdir_end(before) - 1];
     const struct entry *b = m->entries[mdir_first(m)];
     return name_compare(a->name, a->name_len, b->name, b->name_len) < 0;
 }
@@ -225,7 +230,7 @@ static bool in_order(const struct dir *d, const struct mdir *m) {
 static int claim(struct mount *mt, struct dir *d, struct mdir *m) {
     while (m != NULL) {
         m->dir = d;
-        if (m->count > 0 || d->count == 0) {
+        if (mdir_end(m) > mdir_first(m) || d->count == 0) {
             int code = in_order(d, m) ? dir_reserve(&mt->s->io, d, 1) : SKINK_CORRUPT;
             if (code != SKINK_OK) {
                 return code;
@@ -303,7 +308,7 @@ static int find_child(struct mount *mt, const struct entry *e, struct mdir **ret
 static int link_children(struct mount *mt, struct dir *d, struct dir **last_dir) {
     for (size_t i = 0; i < d->count; i++) {
         struct mdir *m = d->pairs[i];
-        for (uint32_t id = mdir_first(m); id < m->count; id++) {
+        for (uint32_t id = mdir_first(m); id < mdir_end(m); id++) {
             struct entry *e = m->entries[id];
             struct mdir *first = NULL;
             if (e->type != TAG_DICTIONARY || e->hidden) {
@@ -329,6 +334,67 @@ static int link_children(struct mount *mt, struct dir *d, struct dir **last_dir)
     return SKINK_OK;
 }
 
+/* The first pair of a condemned dictionary, where it is on the thread still and nobody else's. */
+static struct mdir *find_condemned(const struct mount *mt, const struct entry *e) {
+    const uint32_t pair[2] = {e->where, e->size};
+    struct mdir *m = map_find(&mt->map, pair[0]);
+    bool there = m != NULL && pair_same(m->pair, pair) && m->dir == NULL && m->prev != NULL &&
+                 !m->prev->hard && !mdir_is_super(m);
+    return there ? m : NULL;
+}
+
+static int claim_condemned(struct mount *mt, struct dir *d, struct mdir *m) {
+    d->condemned = true;
+    for (; m != NULL; m = m->hard ? m->next : NULL) {
+        int code = dir_reserve(&mt->s->io, d, 1);
+        if (code != SKINK_OK) {
+            return code;
+        }
+        dir_insert(d, d->count, m);
+    }
+    return SKINK_OK;
+}
+
+/* What a pair's entries from an id on name becomes condemned. */
+static int link_condemned(struct mount *mt, struct mdir *m, uint32_t from, struct dir **last_dir) {
+    for (uint32_t id = from; id < m->count; id++) {
+        struct entry *e = m->entries[id];
+        struct mdir *first = e->form == FORM_DIR ? find_condemned(mt, e) : NULL;
+        if (first == NULL || e->hidden) {
+            continue;
+        }
+        e->dir = dir_new(&mt->s->io, m->dir, e);
+        if (e->dir == NULL) {
+            return SKINK_NO_MEMORY;
+        }
+        e->dir->prev = *last_dir;
+        (*last_dir)->next = e->dir;
+        *last_dir = e->dir;
+        int code = claim_condemned(mt, e->dir, first);
+        if (code != SKINK_OK) {
+            return code;
+        }
+    }
+    return SKINK_OK;
+}
+
+/* Last, so that nothing condemned takes what somebody can reach. */
+static int link_all_condemned(struct mount *mt, struct dir *last) {
+    const struct dir *tree_end = last;
+    int code = SKINK_OK;
+    for (struct mdir *m = mt->root_pair; m != NULL && code == SKINK_OK; m = m->next) {
+        if (m->dir != NULL && !m->dir->condemned) {
+            code = link_condemned(mt, m, mdir_end(m), &last);
+        }
+    }
+    for (struct dir *d = tree_end->next; d != NULL && code == SKINK_OK; d = d->next) {
+        for (size_t i = 0; i < d->count && code == SKINK_OK; i++) {
+            code = link_condemned(mt, d->pairs[i], 0, &last);
+        }
+    }
+    return code;
+}
+
 /* Breadth first, so that no depth of nesting costs stack. */
 static int link_tree(struct mount *mt) {
     struct skink *s = mt->s;
@@ -341,6 +407,9 @@ static int link_tree(struct mount *mt) {
     struct dir *last = s->root;
     for (struct dir *d = s->root; d != NULL && code == SKINK_OK && !mt->again; d = d->next) {
         code = link_children(mt, d, &last);
+    }
+    if (code == SKINK_OK && !mt->again) {
+        code = link_all_condemned(mt, last);
     }
     if (code != SKINK_OK || mt->again) {
         return code;

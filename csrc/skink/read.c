@@ -205,7 +205,7 @@ static struct skink_time newest(const struct dir *d) {
     struct skink_time time = {0, 0};
     for (size_t i = 0; i < d->count; i++) {
         const struct mdir *m = d->pairs[i];
-        for (uint32_t id = mdir_first(m); id < m->count; id++) {
+        for (uint32_t id = mdir_first(m); id < mdir_end(m); id++) {
             const struct entry *e = m->entries[id];
             if (e->type == TAG_VALUE && e->has_time && !e->hidden && later(e, &time)) {
                 time = (struct skink_time){e->days, e->picoseconds};

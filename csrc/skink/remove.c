@@ -4,11 +4,10 @@
  *
  * One commit deletes the entry: from then on nothing of it can be reached. A dictionary's pairs lie on the
  * thread in one run or several. A run right behind the pair with the entry leaves the thread in the same
- * commit. So does a run elsewhere that littlefs could not repair: one that holds a dictionary of several
- * pairs, since it takes the first of them off as an orphan and hangs the others onto the dictionary in
- * front, or a child in front of its parent. The commit is then to the pair in front of the run, and the
- * entry goes by a pending deletion. For runs that are left the commit raises the
- * orphan flag, and more commits follow.
+ * commit. So may a run elsewhere, where littlefs could not repair what else a power cut would leave: the commit
+ * is then to the pair in front of the run, and the entry goes by a pending deletion. For runs that are left
+ * the commit raises the orphan flag, and more commits follow. Where littlefs could not repair what is left
+ * whichever run goes first, the dictionary is condemned: see condemn.c.
  */
 #include "path.h"
 
@@ -73,56 +72,66 @@ static void forget_dirs(struct skink *s, struct victims *v) {
     }
 }
 
-/* Whether the run behind m holds a dictionary of more than one pair. */
-static bool run_has_parts(const struct mdir *m) {
-    for (m = m->next; m != NULL && m->orphan; m = m->next) {
-        if (m->hard && m->next != NULL && m->next->orphan) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the thread comes to each removed dictionary behind its parent. Otherwise littlefs, which looks for
- * a dictionary's parent on the thread, would take a child for owned until its parent is gone, and then not
- * look again. */
-static bool parents_first(struct skink *s, const struct victims *v) {
-    bool in_order = true;
+/* Marks the dictionaries of the run behind a pair as gone from the thread. */
+static void pass_run(const struct mdir *run, const struct victims *v) {
     for (size_t i = 0; i < v->count; i++) {
         v->dirs[i]->passed = false;
     }
-    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
-        if (m->orphan && m->dir != NULL && m == m->dir->pairs[0]) {
-            in_order = in_order && (m->dir == v->dirs[0] || m->dir->parent->passed);
+    for (const struct mdir *m = run != NULL ? run->next : NULL; m != NULL && m->orphan; m = m->next) {
+        m->dir->passed = true;
+    }
+}
+
+/* Whether littlefs would repair the thread rightly if a power cut came when the entry and the run behind `run`
+ * (NULL: none) are gone. It goes along the thread and takes off each dictionary that has no parent on it by
+ * then: a child that comes in front of its parent would stay. Of a dictionary of several pairs it takes off
+ * the first, and hangs the others onto the dictionary in front. */
+static bool littlefs_copes(struct skink *s, const struct mdir *run, const struct victims *v) {
+    pass_run(run, v);
+    for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
+        if (m->orphan && !m->dir->passed) {
+            if (m->hard || (m->dir != v->dirs[0] && !m->dir->parent->passed)) {
+                return false;
+            }
             m->dir->passed = true;
         }
     }
-    return in_order;
+    return true;
 }
 
-static bool run_holds(const struct mdir *m, const struct mdir *pair) {
+/* Whether the run behind m holds the dictionary, or, where none is named, one of more than one pair. */
+static bool run_holds(const struct mdir *m, const struct dir *d) {
     for (m = m->next; m != NULL && m->orphan; m = m->next) {
-        if (m == pair) {
+        if (d != NULL ? m->dir == d : m->hard) {
             return true;
         }
     }
     return false;
 }
 
-/* The run, by the pair in front of it, that leaves the thread with the commit that deletes the entry: one that
- * littlefs would not know how to take off; or one right behind the entry's own pair; or none. */
-static struct mdir *choose_run(struct skink *s, const struct mdir *entry_pair, const struct victims *v) {
-    struct mdir *chosen = NULL;
-    bool in_order = parents_first(s, v);
-    for (struct mdir *m = store_find_run(s->thread); m != NULL; m = store_find_run(m->next)) {
-        if (run_has_parts(m)) {
-            return m;
-        }
-        if (m == entry_pair ? in_order || chosen == NULL : !in_order && run_holds(m, v->dirs[0]->pairs[0])) {
-            chosen = m;
+/* Behind which pair the run lies. */
+static struct mdir *find_run(struct skink *s, const struct dir *d) {
+    struct mdir *m = store_find_run(s->thread);
+    while (m != NULL && !run_holds(m, d)) {
+        m = store_find_run(m->next);
+    }
+    return m;
+}
+
+/* The run, by the pair in front of it, that leaves the thread with the commit that deletes the entry: best one
+ * right behind the entry's own pair, which takes one commit, or none; else one that littlefs would not know how
+ * to take off. False: whichever goes, littlefs would not cope with the others. */
+static bool choose_run(struct skink *s, struct mdir *entry_pair, const struct victims *v,
+                       struct mdir **ret_run) {
+    bool behind = entry_pair->next != NULL && entry_pair->next->orphan;
+    struct mdir *tries[] = {behind ? entry_pair : NULL, NULL, find_run(s, v->dirs[0]), find_run(s, NULL)};
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        if (littlefs_copes(s, tries[i], v)) {
+            *ret_run = tries[i];
+            return true;
         }
     }
-    return chosen;
+    return false;
 }
 
 /* The commit point: the entry goes, in its own pair or, where the run's commit is to another pair, as a
@@ -149,11 +158,11 @@ static bool more_runs(struct skink *s, const struct mdir *run) {
     return m != NULL && (m != run || !store_last_run(m));
 }
 
-static int delete_entry(struct skink *s, const struct place *at, struct victims *v) {
+/* The commit point and what follows, by way of runs. */
+static int delete_entry(struct skink *s, const struct place *at, struct victims *v, struct mdir *run) {
     struct change c;
     struct mdir *in_front = at->pair->prev; /* the pair itself goes if this is its last entry */
     bool drops = at->pair->count == 1 && in_front != NULL && in_front->hard && at->pair->dir != NULL;
-    struct mdir *run = v->count > 0 ? choose_run(s, at->pair, v) : NULL;
     bool others = v->count > 0 && more_runs(s, run);
     plan_removal(&c, s, at, run, others);
     int code = change_commit(s, &c);
@@ -175,17 +184,70 @@ static int delete_entry(struct skink *s, const struct place *at, struct victims 
     return SKINK_OK;
 }
 
+static void free_values(struct skink *s, const struct victims *v) {
+    for (size_t i = 0; i < v->blocks.count; i++) {
+        blocks_free(&s->blocks, v->blocks.list[i]);
+    }
+}
+
+static int add_pairs(struct skink *s, struct victims *v) {
+    int code = SKINK_OK;
+    for (size_t i = 0; i < v->count; i++) {
+        struct mdir *last = dir_last(v->dirs[i]);
+        for (struct mdir *m = v->dirs[i]->pairs[0]; m != NULL && code == SKINK_OK;) {
+            code = block_list_add(&s->io, &v->blocks, m->pair[0]);
+            code = code == SKINK_OK ? block_list_add(&s->io, &v->blocks, m->pair[1]) : code;
+            m = m == last ? NULL : m->next;
+        }
+    }
+    return code;
+}
+
+/* The same, one dictionary after another: condemn.c. */
+static int condemn(struct skink *s, const struct place *at, struct victims *v) {
+    int code = add_pairs(s, v);
+    if (code == SKINK_OK) {
+        code = condemn_entry(s, at, v->dirs, v->count);
+    }
+    if (code != SKINK_OK) {
+        return code;
+    }
+    if (s->ready && store_drop_condemned(s) == SKINK_OK) {
+        free_values(s, v);
+    } else {
+        s->ready = false; /* what is left is done before the next write */
+        s->stale_map = true;
+    }
+    return SKINK_OK;
+}
+
+static int remove_dir(struct skink *s, const struct place *at, struct victims *v) {
+    struct mdir *run;
+    mark_orphans(v, true);
+    if (!choose_run(s, at->pair, v, &run)) {
+        mark_orphans(v, false);
+        return condemn(s, at, v);
+    }
+    int code = delete_entry(s, at, v, run);
+    if (code == SKINK_OK) {
+        free_values(s, v);
+    }
+    return code;
+}
+
+static int remove_value(struct skink *s, const struct place *at, struct victims *v) {
+    int code = delete_entry(s, at, v, NULL);
+    if (code == SKINK_OK) {
+        free_values(s, v);
+    }
+    return code;
+}
+
 static int remove_entry(struct skink *s, const struct place *at) {
     struct victims v = {{NULL, 0, 0}, NULL, 0, 0};
     int code = collect(s, at->entry, &v);
     if (code == SKINK_OK) {
-        mark_orphans(&v, true);
-        code = delete_entry(s, at, &v);
-    }
-    if (code == SKINK_OK) {
-        for (size_t i = 0; i < v.blocks.count; i++) {
-            blocks_free(&s->blocks, v.blocks.list[i]);
-        }
+        code = v.count > 0 ? remove_dir(s, at, &v) : remove_value(s, at, &v);
     }
     release(s, &v);
     return code;

@@ -189,11 +189,35 @@ static int map_pair(const struct skink *s, const struct mdir *m, struct blocks *
         code = blocks_mark(map, m->pair[1]);
     }
     for (uint32_t i = 0; i < m->count && code == SKINK_OK; i++) {
-        if (m->entries[i]->form == FORM_CTZ && !m->entries[i]->hidden && !m->orphan) {
+        if (m->entries[i]->form == FORM_CTZ && !m->entries[i]->hidden && !m->orphan &&
+            !mdir_is_condemned(m)) {
             code = map_value(s, m->entries[i], map, list);
         }
     }
     return code;
+}
+
+/* Blocks that entries name which nobody can reach any more: they must not be used again while the entries are
+ * there. None of it has to be sound. */
+static int map_condemned(const struct skink *s, const struct mdir *m, struct blocks *map,
+                         struct block_list *list) {
+    for (uint32_t i = mdir_is_condemned(m) ? 0 : mdir_end(m); i < m->count; i++) {
+        const struct entry *e = m->entries[i];
+        list->count = 0;
+        if (e->form == FORM_DIR) {
+            (void)blocks_mark(map, e->where);
+            (void)blocks_mark(map, e->size);
+        } else if (e->form == FORM_CTZ) {
+            int code = ctz_collect_checked(&s->io, e->where, e->size, list);
+            if (code != SKINK_OK && code != SKINK_CORRUPT) {
+                return code;
+            }
+        }
+        for (size_t k = 0; k < list->count; k++) {
+            (void)blocks_mark(map, list->list[k]);
+        }
+    }
+    return SKINK_OK;
 }
 
 int store_map_blocks(const struct skink *s, struct blocks *ret_map) {
@@ -206,6 +230,9 @@ int store_map_blocks(const struct skink *s, struct blocks *ret_map) {
     for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK; m = m->next) {
         code = map_pair(s, m, &map, &list);
     }
+    for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK; m = m->next) {
+        code = map_condemned(s, m, &map, &list);
+    }
     block_list_release(&s->io, &list);
     if (code == SKINK_OK) {
         *ret_map = map;
@@ -215,10 +242,29 @@ int store_map_blocks(const struct skink *s, struct blocks *ret_map) {
     return code;
 }
 
+/* The map, made anew; what went bad stays in use. */
+static int remap(struct skink *s) {
+    struct blocks map;
+    int code = store_map_blocks(s, &map);
+    if (code != SKINK_OK) {
+        return code;
+    }
+    map.bad = s->blocks.bad;
+    map.cursor = s->blocks.cursor;
+    s->blocks.bad = (struct block_list){NULL, 0, 0};
+    for (size_t i = 0; i < map.bad.count; i++) {
+        (void)blocks_mark(&map, map.bad.list[i]);
+    }
+    blocks_release(&s->io, &s->blocks);
+    s->blocks = map;
+    s->stale_map = false;
+    return SKINK_OK;
+}
+
 /* --- the whole ----------------------------------------------------------------------------------- */
 
 bool store_is_pending(const struct skink *s) {
-    if (must_raise(s) || !gstate_is_zero(&s->gstate)) {
+    if (must_raise(s) || !gstate_is_zero(&s->gstate) || store_has_condemned(s)) {
         return true;
     }
     for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
@@ -243,6 +289,9 @@ int store_make_ready(struct skink *s) {
         }
     }
     int code = s->blocks.bits == NULL ? store_map_blocks(s, &s->blocks) : SKINK_OK;
+    if (code == SKINK_OK && s->stale_map) {
+        code = remap(s);
+    }
     if (code == SKINK_OK && must_raise(s)) {
         code = raise_version(s);
     }
@@ -254,6 +303,11 @@ int store_make_ready(struct skink *s) {
     }
     if (code == SKINK_OK) {
         code = store_drop_orphans(s);
+    }
+    if (code == SKINK_OK && store_has_condemned(s)) {
+        s->stale_map = true;
+        code = store_drop_condemned(s);
+        code = code == SKINK_OK ? remap(s) : code;
     }
     s->ready = code == SKINK_OK;
     return code;

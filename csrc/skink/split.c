@@ -193,7 +193,8 @@ static void split_publish(struct skink *s, struct mdir *m, struct split *split) 
         split->first = part->next;
         m->bytes -= part->bytes;
         thread_insert(before, part);
-        if (m->dir != NULL) {
+        part->dir = m->dir;
+        if (m->dir != NULL && mdir_end(part) > 0) {
             dir_insert(m->dir, at++, part);
         }
         before = part;
@@ -278,7 +279,8 @@ int change_rewrite(struct skink *s, const struct change *c, const struct plan *p
 bool change_extends(const struct skink *s, const struct change *c, const struct plan *p) {
     const struct mdir *m = c->pair;
     uint32_t slack = s->io.block_size / 4; /* for changes to come, which then need no rewrite */
-    if (c->count != 1 || c->edits[0].kind != EDIT_CREATE || c->edits[0].id != m->count) {
+    if (c->count != 1 || c->edits[0].kind != EDIT_CREATE || c->edits[0].id != m->count ||
+        c->edits[0].item.entry->type == TAG_CONDEMNED) {
         return false; /* not a new last entry */
     }
     uint32_t rest = p->append_bytes - (4 + entry_bytes(c->edits[0].item.entry)) + (c->retail ? 0 : 12);

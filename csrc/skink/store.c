@@ -61,7 +61,7 @@ static void count_used(const struct skink *s, uint32_t *ret_used, uint32_t *ret_
     uint32_t used = 0;
     uint32_t pairs = 0;
     for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
-        if (m->orphan) {
+        if (m->orphan || mdir_is_condemned(m)) {
             continue;
         }
         used += 2;

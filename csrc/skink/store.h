@@ -24,6 +24,7 @@ struct skink {
     struct gstate gstate; /* as it is on the device */
     struct blocks blocks; /* known once `ready` */
     bool value_checks;    /* values in blocks of their own have checksums */
+    bool stale_map;       /* blocks that it says are in use are not: to be made anew */
     bool ready;           /* repaired, and the free map made: writes may begin */
     bool broken;          /* a commit failed half way: what the device holds is not known */
     uint8_t *old_bytes;   /* block_size bytes: the block that is being replaced, or fetched */
@@ -117,6 +118,15 @@ void store_finish_gone(struct skink *s, const struct change *c);
 int store_put_superblock(struct skink *s, struct mdir *m, const struct superblock *super);
 /* Takes pairs marked `orphan` off the thread and clears the global state's orphan flag. */
 int store_drop_orphans(struct skink *s);
+
+/* --- condemn.c ----------------------------------------------------------------------------------- */
+
+/* Makes a dictionary condemned, with the others that go with it: unseen from now on, and still in order for
+ * littlefs. store_drop_condemned has to follow. Errors: those of change_commit. */
+int condemn_entry(struct skink *s, const struct place *at, struct dir *const *dirs, size_t count);
+bool store_has_condemned(const struct skink *s);
+/* Takes all that is condemned off the thread. Blocks stay in use in the free map. */
+int store_drop_condemned(struct skink *s);
 
 /* Whether a pair's tail on the device is the next pair in memory. */
 bool store_tail_is_right(const struct mdir *m);

@@ -17,6 +17,7 @@
 enum tag_type {
     TAG_VALUE = 0x001,      /* name of a value (a regular file) */
     TAG_DICTIONARY = 0x002, /* name of a dictionary (a directory) */
+    TAG_CONDEMNED = 0x0fe,  /* in a name's place: a dictionary that is being removed; see docs/format.md */
     TAG_SUPERBLOCK = 0x0ff, /* name of the superblock entry */
     TAG_DIRSTRUCT = 0x200,  /* pair of a dictionary: two le32 */
     TAG_INLINE = 0x201,     /* a value's bytes */

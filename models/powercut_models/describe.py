@@ -14,6 +14,7 @@ from powercut_models.blocks import (
     CTZ_STRUCT,
     DELETE,
     DIR_STRUCT,
+    CONDEMNED,
     DIRECTORY,
     FILE,
     FORWARD_CRC,
@@ -98,6 +99,8 @@ def _entry_tag_words(tag: Tag) -> str:
     if tag.type == DELETE:
         return "gone; those behind it move down"
     if tag.group == 0x000:
+        if tag.type == CONDEMNED:
+            return "a dictionary that is being removed, without a name"
         return f"{_KINDS.get(tag.type, f'of unknown type 0x{tag.type:03x}')} named {_show(tag.data)}"
     if tag.group == 0x300:
         return _attribute_words(tag)

@@ -14,6 +14,7 @@ from typing import Final
 from powercut_models.blocks import (
     CTZ_STRUCT,
     DIR_STRUCT,
+    CONDEMNED,
     DIRECTORY,
     FILE,
     INLINE_STRUCT,
@@ -146,7 +147,7 @@ class _Walk:
         """The entries of a pair that have a name that can be, and are not the source of a move."""
         move = self._state.move if self._state is not None else None
         for number, slot in enumerate(pair.slots):
-            if slot.name is None:
+            if slot.name is None or slot.type == CONDEMNED:
                 continue
             if slot.type == SUPERBLOCK:
                 self.root_attrs = {kind: data for kind, data in slot.attributes.items() if kind != TIMESTAMP}

@@ -15,6 +15,7 @@ from powercut_models.blocks import (
     CTZ_STRUCT,
     DELETE,
     DIR_STRUCT,
+    CONDEMNED,
     DIRECTORY,
     FILE,
     INLINE_STRUCT,
@@ -154,6 +155,8 @@ class Tree:
         for number, slot in enumerate(pair.slots):
             if slot.type == SUPERBLOCK and slot.name is not None:
                 self.root_attrs = _attributes(slot)
+            elif slot.type == CONDEMNED:
+                continue
             elif slot.name is not None and slot.struct is not None and number != hidden:
                 self._check_name(slot.name, owner)
                 yield slot.name, slot

@@ -16,7 +16,7 @@ struct work_op {
     uint32_t off, size;
 };
 
-#define WORK_OPS 47
+#define WORK_OPS 67
 
 static inline const struct work_op *work_op(size_t i) {
     static const struct work_op ops[WORK_OPS] = {
@@ -35,7 +35,14 @@ static inline const struct work_op *work_op(size_t i) {
         {'s', "ab/2", NULL, 0, 70},     {'s', "ab/3", NULL, 0, 70},    {'s', "ab/4", NULL, 0, 70},
         {'s', "ab/5", NULL, 0, 70},     {'s', "ab/6/x/y", NULL, 0, 7}, {'s', "ab/7", NULL, 0, 70},
         {'r', "ab", NULL, 0, 0},        {'r', "a", NULL, 0, 0},        {'r', "zz", NULL, 0, 0},
-        {'r', "z", NULL, 0, 0},         {'s', "last", NULL, 0, 1},
+        {'r', "z", NULL, 0, 0},         {'s', "s1/1", NULL, 0, 60},    {'s', "s1/2", NULL, 0, 60},
+        {'s', "s1/3", NULL, 0, 60},     {'s', "s1/4", NULL, 0, 60},    {'s', "s1/5", NULL, 0, 60},
+        {'s', "s1/6", NULL, 0, 60},     {'s', "s1/7", NULL, 0, 60},    {'s', "ws1/x", NULL, 0, 5},
+        {'s', "s2/1", NULL, 0, 60},     {'s', "s2/2", NULL, 0, 60},    {'s', "s2/3", NULL, 0, 60},
+        {'s', "s2/4", NULL, 0, 60},     {'s', "s2/5", NULL, 0, 60},    {'s', "s2/6", NULL, 0, 60},
+        {'s', "s2/7", NULL, 0, 60},     {'s', "ws2/x", NULL, 0, 5},    {'s', "t/x", NULL, 0, 600},
+        {'m', "s1", "t/s1", 0, 0},      {'m', "s2", "t/s2", 0, 0},     {'r', "t", NULL, 0, 0},
+        {'s', "last", NULL, 0, 1},
     };
     return &ops[i];
 }

@@ -5,7 +5,7 @@ littlefs leaves, skink reads; and each goes on writing where the other stopped."
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from powercut.cli.run import profile
 from powercut.engine import Engine, Run
 from powercut.generate import GEOMETRIES, operations
 from powercut.geometry import Geometry
+from powercut.lfsturn import Record, Recorder, littlefs_state, littlefs_turn
 from powercut.mutants import build, load_mutants
 from powercut.native import ffi, lib
 from powercut.ops import Generated, Literal, Op
@@ -136,6 +137,99 @@ def test_a_removed_dictionary_of_several_pairs_is_never_grafted_onto_another(
             fs = littlefs.recovered(run.image(state), geometry)
             expected = [[row.key for row in rows] for rows in allowed(run, prediction.model, state)]
             assert names(fs) in expected, f"state {state}: {run.event(max(state - 1, 0))}"
+        prediction.model.close()
+
+
+def scattered(block_size: int) -> tuple[list[Op], list[Op]]:
+    """Dictionaries below t that lie in rows of their own on the thread, each of several pairs or in front of
+    its parent, and their removal: (what makes them, what removes them)."""
+    sizes = {128: (3, 16), 512: (8, 60)}
+    count, size = sizes[block_size]
+    make = [Op("set", b"t/v", value=Literal(b"v"))]
+    for name in (b"p", b"q", b"r"):
+        make += [Op("set", b"%s/%d" % (name, index), value=Generated(index, size)) for index in range(count)]
+        make += [Op("set", b"keep%s/v" % name, value=Literal(b"kept " + name))]
+    make += [Op("rename", name, target=b"t/" + name) for name in (b"p", b"q")]
+    make += [Op("set", b"t/in/big", value=Generated(7, 3 * block_size))]
+    make += [Op("rename", b"r", target=b"t/in/r")]
+    return make, [Op("remove", b"t")]
+
+
+def cut_and_repaired(image: bytes, geometry: Geometry) -> Iterator[tuple[str, LittleFS]]:
+    """littlefs on the image, at rest, after work of its own, and after that was cut so that it looks for
+    orphans."""
+    yield "repaired", littlefs.recovered(image, geometry)
+    memory = Recorder(geometry, image)
+    fs = littlefs.mount(memory, geometry)
+    fs.mkdir("/zz")
+    fs.mkdir("/zz/y")
+    begin = len(memory.events)
+    fs.remove("/zz/y")
+    record = Record(image, geometry.block_size, memory.events, {})
+    for at in range(begin, len(memory.events) + 1):
+        yield f"cut {at - begin} of littlefs's removal", littlefs.recovered(record.image(at), geometry)
+
+
+@pytest.mark.parametrize("block_size", [128, 512])
+def test_rows_of_dictionaries_that_renames_scattered_go_in_one_step_and_are_never_grafted(
+    block_size: int,
+) -> None:
+    geometry = Geometry(16, 16, block_size, 128, 0xFF)
+    make, remove = scattered(block_size)
+    with skink().record(geometry, make + remove) as run:
+        prediction = predict(run, tuple(make + remove), (), None)
+        start = next(state for state in range(run.event_count + 1) if run.position(state)[0] == len(make))
+        for state in range(start, run.event_count + 1):
+            rows = allowed(run, prediction.model, state)
+            for what, fs in cut_and_repaired(run.image(state), geometry):
+                where = f"state {state}, {what}: {run.event(max(state - 1, 0))}"
+                seen = [row for row in littlefs.rows(fs) if not row.key.startswith(b"zz")]
+                assert seen in rows, where
+                image = bytes(fs.context.buffer)
+                assert by_key(skink().entries(image, geometry)) == by_key(littlefs.rows(fs)), where
+                more = [Op("set", b"t/again", value=Generated(state, 2 * block_size)), Op("remove", b"zz")]
+                write_on(image, geometry, littlefs.rows(fs), more, where)
+        prediction.model.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_littlefs_works_and_is_cut_beside_a_dictionary_whose_removal_skink_has_not_finished(
+    seed: int,
+) -> None:
+    geometry, draw = Geometry(16, 16, 128, 128, 0xFF), random.Random(seed)
+    make, remove = scattered(128)
+    with skink().record(geometry, make + remove) as run:
+        end = run.event_count
+        start = next(state for state in range(end) if run.position(state)[0] == len(make))
+        for state in range(start, end + 1):
+            image = littlefs.recovered(run.image(state), geometry).context.buffer
+            for turn in range(3):
+                fs = littlefs.mount(littlefs.Memory(geometry, bytes(image)), geometry)
+                record = littlefs_turn(
+                    bytes(image), geometry, littlefs_state(fs, {}), draw, block_cycles=-1, version=0
+                )
+                image = record.image(draw.randint(0, len(record.events)))
+                seen = littlefs.entries(bytes(image), geometry)
+                assert by_key(skink().entries(bytes(image), geometry)) == seen, f"state {state}, turn {turn}"
+                more = [Op("set", b"k%d" % turn, value=Generated(turn, 150)), Op("remove", b"k%d" % turn)]
+                write_on(bytes(image), geometry, seen, more, f"state {state}, turn {turn}")
+
+
+def test_scattered_dictionaries_go_from_a_full_device_in_one_step() -> None:
+    geometry = Geometry(16, 16, 128, 96, 0xFF)
+    make, remove = scattered(128)
+    fill = [Op("set", b"f%02d" % index, value=Generated(index, 400)) for index in range(30)]
+    fill += [Op("set", b"keep/%02d" % index, value=Generated(index, 15)) for index in range(60)]
+    ops = make + fill + remove
+    with skink().record(geometry, ops) as run:
+        prediction = predict(run, tuple(ops), (), None)
+        assert run.code(len(ops) - 2) == "NO_SPACE"
+        assert run.code(len(ops) - 1) == "OK"
+        start = next(state for state in range(run.event_count + 1) if run.position(state)[0] == len(ops) - 1)
+        for state in range(start, run.event_count + 1):
+            fs = littlefs.recovered(run.image(state), geometry)
+            assert littlefs.rows(fs) in allowed(run, prediction.model, state), f"state {state}"
+        assert lost_blocks(fs, geometry) == 0
         prediction.model.close()
 
 
