@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from powercut_models.blocks import (
+    CONDEMNED,
     CREATE,
     CTZ_STRUCT,
     DELETE,
     DIR_STRUCT,
-    CONDEMNED,
     DIRECTORY,
     FILE,
     FORWARD_CRC,

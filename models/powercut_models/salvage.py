@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from powercut_models.blocks import (
+    CONDEMNED,
     CTZ_STRUCT,
     DIR_STRUCT,
-    CONDEMNED,
     DIRECTORY,
     FILE,
     INLINE_STRUCT,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from powercut_models.blocks import (
+    CONDEMNED,
     CTZ_STRUCT,
     DELETE,
     DIR_STRUCT,
-    CONDEMNED,
     DIRECTORY,
     FILE,
     INLINE_STRUCT,
