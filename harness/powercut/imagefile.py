@@ -26,6 +26,8 @@ from powercut.ops import key_text
 #: What a byte of an image reads as where nothing was written.
 ERASED = 0xFF
 PROG_SIZE = 16
+#: Bytes that an attribute can have by the format.
+ATTR_MAX = 1022
 
 
 class RefusedError(PowercutError):
@@ -128,6 +130,68 @@ class ImageFile:
             self._demand(lib.SKINK_NOT_FOUND, key)
         self._demand(lib.skink_remove(self._store, key, len(key)), key)
 
+    def attr(self, key: bytes, kind: int) -> bytes | None:
+        """A user attribute; None where the key has none of this type (0 to 255). Raises RefusedError."""
+        size = ffi.new("size_t *")
+        buffer = ffi.new("uint8_t[]", ATTR_MAX)
+        code = lib.skink_attr_get(self._store, key, len(key), kind, buffer, ATTR_MAX, size)
+        if code == lib.SKINK_NOT_FOUND and self.kind(key) is not None:
+            return None
+        self._demand_attr(code, key, kind)
+        return bytes(ffi.buffer(buffer, size[0]))
+
+    def attrs(self, key: bytes) -> dict[int, bytes]:
+        """All user attributes, by type; not those that are skink's own. Raises RefusedError."""
+        if self.kind(key) is None:
+            self._demand(lib.SKINK_NOT_FOUND, key)
+        found: dict[int, bytes] = {}
+        for kind in range(256):
+            try:
+                data = self.attr(key, kind)
+            except RefusedError as error:
+                if error.code != "INVALID_ARGUMENT":
+                    raise
+                continue
+            if data is not None:
+                found[kind] = data
+        return found
+
+    def set_attr(self, key: bytes, kind: int, data: bytes | None) -> None:
+        """Sets a user attribute, or takes it away (None). Raises RefusedError."""
+        if data is None:
+            code = lib.skink_attr_remove(self._store, key, len(key), kind)
+        else:
+            code = lib.skink_attr_set(self._store, key, len(key), kind, data, len(data))
+        if code == lib.SKINK_VALUE_TOO_LARGE:
+            raise RefusedError(
+                "VALUE_TOO_LARGE",
+                f"An attribute in {self.path} has at most {self._stat().attr_max} bytes, not "
+                f"{len(data or b'')}; store it as a value.",
+            )
+        self._demand_attr(code, key, kind)
+
+    @property
+    def block_count(self) -> int:
+        """Blocks that the store uses or may use."""
+        return int(self._stat().block_count)
+
+    def grow(self, block_count: int) -> None:
+        """Makes the store use more blocks of its file. Raises RefusedError."""
+        self._demand(lib.skink_grow(self._store, block_count), b"")
+
+    def _stat(self) -> Any:
+        stat = ffi.new("struct skink_stat *")
+        self._demand(lib.skink_stat(self._store, stat), b"")
+        return stat
+
+    def _demand_attr(self, code: int, key: bytes, kind: int) -> None:
+        if code == lib.SKINK_INVALID_ARGUMENT:
+            raise RefusedError(
+                "INVALID_ARGUMENT",
+                f"In {self.path} the attribute type 0x{kind:02x} is skink's own; use another type.",
+            )
+        self._demand(code, key)
+
     def entries(self, key: bytes = b"", *, recursive: bool = False, digests: bool = False) -> list[Entry]:
         """What lies in the dictionary ``key``, sorted; with ``recursive`` at any depth, each dictionary
         before what it holds; with ``digests`` every value is read. Raises RefusedError."""
@@ -199,6 +263,49 @@ def format_image(path: Path, shape: Shape, *, name_max: int = 0, minor: int = 1,
             )
         if code != "OK":
             raise RefusedError(code, _sentence(code, path, "/"))
+
+
+def grow_image(path: Path, shape: Shape, block_count: int) -> None:
+    """Makes the store use ``block_count`` blocks, and the file longer where it has fewer.
+
+    On failure the file is as long as before. Raises PowercutError."""
+    geometry = _geometry(path, shape)
+    size = int(geometry.block_size)
+    with ImageFile(path, shape) as store:
+        count = store.block_count
+    if block_count < count:
+        raise PowercutError(f"{path} has {count} blocks already; a store cannot be made smaller.")
+    if block_count == count:
+        return
+    _shaped(path, shape, size, block_count)
+    length = int(geometry.block_count) * size
+    try:
+        _lengthen(path, length, block_count * size)
+        with ImageFile(path, shape, now=(0, 0)) as store:
+            store.grow(block_count)
+    except BaseException:
+        _shorten(path, size, length, block_count * size)
+        raise
+
+
+def _lengthen(path: Path, old: int, new: int) -> None:
+    """Erased bytes behind the ``old`` ones that are there, durably."""
+    erased = bytes([ERASED]) * (1 << 20)
+    with _os_errors(path), _held(path, True), path.open("r+b") as file:
+        file.seek(old)
+        for at in range(old, new, len(erased)):
+            file.write(erased[: new - at])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _shorten(path: Path, block_size: int, old: int, new: int) -> None:
+    """As it was before, unless the store has grown all the same."""
+    with contextlib.suppress(OSError, PowercutError), _held(path, True), path.open("r+b") as file:
+        with _mapped(path) as data:
+            said = _probe(data)
+        if said is not None and said[1] * block_size <= old < new:
+            file.truncate(old)
 
 
 def read_image(path: Path) -> bytes:

@@ -27,6 +27,8 @@ COMMANDS: Final[dict[str, str]] = {
     "get": "powercut.cli.store",
     "put": "powercut.cli.store",
     "rm": "powercut.cli.store",
+    "attr": "powercut.cli.attr",
+    "grow": "powercut.cli.store",
     "parse": "powercut.cli.store",
     "check": "powercut.cli.check",
     "image": "powercut.cli.image",
@@ -36,7 +38,8 @@ EPILOG: Final = """\
 \b
 Exit codes:
   0    all is well: every crash state held, the command did its work
-  1    a violation, or by check a finding; for ls, get and rm: there is no such key;
+  1    a violation, or by check a finding; for ls, get, rm and attr: there is no such
+       key or attribute;
        for image diff: a difference
   2    bad usage, bad input or a bad environment: one sentence on stderr says which
   130  interrupted: what was found so far has been told

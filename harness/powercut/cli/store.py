@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The everyday commands on a store in an image file: format, ls, get, put, rm, parse."""
+"""The everyday commands on a store in an image file: format, ls, get, put, rm, grow, parse."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from powercut.imagefile import (
     RefusedError,
     Shape,
     format_image,
+    grow_image,
     read_image,
 )
 from powercut.ops import key_text
@@ -56,7 +57,7 @@ _PROG = click.option("--prog-size", type=SIZE, metavar="BYTES", help="Unit of wr
 _READ = click.option("--read-size", type=SIZE, metavar="BYTES", help="Unit of reading; as the prog size.")
 
 
-def _geometry_options(command: F) -> F:
+def geometry_options(command: F) -> F:
     """The options that say what an existing image's geometry is."""
     return _BLOCK_SIZE(_BLOCK_COUNT(_PROG(_READ(command))))
 
@@ -96,7 +97,7 @@ def format_command(
 @click.argument("key", type=KEY, default=b"")
 @click.option("-R", "--recursive", is_flag=True, help="Everything below KEY, at any depth.")
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, with each value's SHA-256.")
-@_geometry_options
+@geometry_options
 def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape: int | None) -> None:
     """List the dictionary KEY (default: the root) of the store in IMAGE.
 
@@ -121,23 +122,12 @@ def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape:
 @_IMAGE
 @click.argument("key", type=KEY)
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write there, whole or not at all.")
-@_geometry_options
+@geometry_options
 def get_command(image: Path, key: bytes, output: Path | None, **shape: int | None) -> None:
     """Write the value of KEY in IMAGE to standard output, byte for byte."""
     with ImageFile(image, Shape(**shape)) as store:
         value = store.get(key)
-    if output is None:
-        sys.stdout.buffer.write(value)
-        sys.stdout.buffer.flush()
-        return
-    if output.exists() and output.samefile(image):
-        raise PowercutError(f"{output} is the image itself; name another file for --output.")
-    try:
-        atomic.write(output, value)
-    except OSError as error:
-        raise PowercutError(
-            f"Cannot write {output}: {atomic.reason(error)}; name another file for --output."
-        ) from error
+    write_output(image, output, value)
 
 
 @click.command("put")
@@ -147,7 +137,7 @@ def get_command(image: Path, key: bytes, output: Path | None, **shape: int | Non
 @click.option(
     "--time", "time_text", metavar="TIME", help="2026-11-23T01:02:03Z or DAYS:PICOSECONDS; else now."
 )
-@_geometry_options
+@geometry_options
 def put_command(
     image: Path, key: bytes, file: Path | None, time_text: str | None, **shape: int | None
 ) -> None:
@@ -157,7 +147,7 @@ def put_command(
     atomic step.
     """
     now = moments.now() if time_text is None else moments.parse(time_text)
-    value = _read_input(file)
+    value = read_input(file)
     with ImageFile(image, Shape(**shape), now=now) as store:
         store.put(key, value)
 
@@ -169,7 +159,7 @@ def put_command(
     "-r", "--recursive", is_flag=True, help="Also a dictionary that is not empty, with all below it."
 )
 @click.option("-f", "--force", is_flag=True, help="A key that is not there is no error.")
-@_geometry_options
+@geometry_options
 def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: int | None) -> None:
     """Remove KEY from the store in IMAGE, in one atomic step."""
     with ImageFile(image, Shape(**shape), now=moments.now()) as store:
@@ -183,6 +173,17 @@ def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: i
                 "--recursive to remove it with all below it.",
             )
         store.remove(key)
+
+
+@click.command("grow")
+@_IMAGE
+@click.option("--block-count", type=SIZE, required=True, metavar="N", help="Blocks from now on.")
+@_BLOCK_SIZE
+@_PROG
+@_READ
+def grow_command(image: Path, block_count: int, **shape: int | None) -> None:
+    """Make the store in IMAGE use N blocks, more than it has so far. The file grows where it has fewer."""
+    grow_image(image, Shape(**shape), block_count)
 
 
 @click.command("parse")
@@ -208,7 +209,24 @@ def parse_command(image: Path, **shape: int | None) -> None:
         ) from error
 
 
-def _read_input(file: Path | None) -> bytes:
+def write_output(image: Path, output: Path | None, data: bytes) -> None:
+    """Writes to a file, which is not the image, whole or not at all; None: to standard output. Raises
+    PowercutError."""
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    if output.exists() and output.samefile(image):
+        raise PowercutError(f"{output} is the image itself; name another file for --output.")
+    try:
+        atomic.write(output, data)
+    except OSError as error:
+        raise PowercutError(
+            f"Cannot write {output}: {atomic.reason(error)}; name another file for --output."
+        ) from error
+
+
+def read_input(file: Path | None) -> bytes:
     """The bytes of a file, or of standard input. Raises PowercutError."""
     if file is None or str(file) == "-":
         return sys.stdin.buffer.read()
