@@ -1,59 +1,308 @@
 /* SPDX-License-Identifier: ISC
  *
- * liar.c: ditto, an engine that is right, made to break one promise, so that the tests see it caught.
- *
- * Compiled by the tests, with the rest of ditto, with -DLIE=n, or with one of ditto's own lies (lies.h).
+ * liar.c: plain with one lie in front of it. lies.h chooses which.
  */
-#define powercut_engine honest_engine
-#include "../../csrc/engines/ditto.c"
+#include "plain/plain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #undef powercut_engine
+const struct pc_engine *powercut_engine(void);
+const struct pc_engine *honest_engine(void);
 
-#ifndef LIE
-#define LIE 0
-#endif
+/* --- a device that takes every write and keeps none ------------------------------------------------- */
 
-enum { CRASHES = 1, HANGS = 2, WRONG_BYTES = 3, WRONG_CODE = 4, ALWAYS_FULL = 5, NO_FORMAT = 6, OLD_ABI = 7 };
-
-static size_t entry_count(const struct store *store) {
-    return store->now.count;
+static int ignore_prog(void *self, uint32_t block, uint32_t off, const void *bytes, uint32_t size) {
+    (void)self, (void)block, (void)off, (void)bytes, (void)size;
+    return BD_OK;
 }
 
-static int liar_visit(void *self, pc_visit_fn fn, void *ctx) {
-    if (LIE == CRASHES && entry_count(self) >= 2) {
+static int ignore_erase(void *self, uint32_t block) {
+    (void)self, (void)block;
+    return BD_OK;
+}
+
+static int ignore_sync(void *self) {
+    (void)self;
+    return BD_OK;
+}
+
+/* Applies a change to memory alone. The next one that is written takes it along. */
+static int apply_in_memory(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    static const struct bd_ops nowhere = {.prog = ignore_prog, .erase = ignore_erase, .sync = ignore_sync};
+    uint64_t sequence = plain_get_le(plain->head + 8, 8);
+    struct bd dev = plain->dev;
+    int code;
+
+    plain->dev.ops = &nowhere;
+    code = plain_apply(plain, op, reply);
+    plain->dev = dev;
+    plain_put_le(plain->head + 8, sequence, 8);
+    return code;
+}
+
+/* --- a count in the block that plain leaves over where their number is odd -------------------------- */
+
+#define COUNT_MARK UINT64_C(0x746e756f63)
+
+static uint32_t spare_block(const struct bd *dev) {
+    return dev->geometry.block_count - 1;
+}
+
+static uint8_t *read_block(const struct bd *dev, uint32_t block) {
+    uint8_t *bytes = calloc(1, dev->geometry.block_size);
+
+    if (bytes != NULL && bd_read(dev, block, 0, bytes, dev->geometry.block_size) != BD_OK) {
+        free(bytes);
+        bytes = NULL;
+    }
+    return bytes;
+}
+
+static uint64_t read_count(const struct bd *dev) {
+    uint8_t *bytes = read_block(dev, spare_block(dev));
+    uint64_t count = bytes != NULL && plain_get_le(bytes, 8) == COUNT_MARK ? plain_get_le(bytes + 8, 8) : 0;
+
+    free(bytes);
+    return count;
+}
+
+static void write_block(const struct bd *dev, uint32_t block, const uint8_t *bytes) {
+    (void)bd_erase(dev, block);
+    (void)bd_prog(dev, block, 0, bytes, dev->geometry.block_size);
+    (void)bd_sync(dev);
+}
+
+static void write_count(const struct bd *dev, uint64_t count) {
+    uint8_t *bytes = calloc(1, dev->geometry.block_size);
+
+    if (bytes != NULL) {
+        plain_put_le(bytes, COUNT_MARK, 8);
+        plain_put_le(bytes + 8, count, 8);
+        write_block(dev, spare_block(dev), bytes);
+    }
+    free(bytes);
+}
+
+/* --- lies of recovery -------------------------------------------------------------------------------- */
+
+static void eat_memory(void) {
+    static const size_t bite = 1u << 24;
+    void *volatile last;
+
+    for (unsigned i = 0; i < 1u << 10; i++) { /* 16 GiB */
+        last = malloc(bite);
+        if (last == NULL) {
+            return;
+        }
+        memset(last, 1, bite);
+    }
+}
+
+static void die(struct plain *plain) {
+    static const char read_only[] = "not to be written";
+
+    if (LIE(CRASHES)) {
         abort();
     }
-    while (LIE == HANGS && entry_count(self) >= 2) {
+    if (LIE(SEGFAULTS)) {
+        *(volatile char *)(uintptr_t)read_only = 0; /* NULL can be written to on some machines */
     }
-    return ditto_visit(self, fn, ctx);
+    if (LIE(SCRIBBLES)) {
+        memset(plain->body, 0xa5, 4096 + plain->dev.geometry.block_size);
+    }
+    while (LIE(HANGS)) {
+    }
+    if (LIE(EATS_MEMORY)) {
+        eat_memory();
+    }
+}
+
+/* Writes back the older of the heads that were there, `before`, in the place of both. */
+static void go_backwards(const struct plain *plain, const uint8_t *const before[2]) {
+    for (int i = 0; i < 2; i++) {
+        if (plain_get_le(before[i] + 8, 8) + 1 == plain_get_le(plain->head + 8, 8)) {
+            write_block(&plain->dev, 0, before[i]);
+            write_block(&plain->dev, 1, before[i]);
+        }
+    }
+}
+
+static int is_torn(const uint8_t *head) {
+    return plain_get_le(head, 8) != UINT64_MAX && plain_get_le(head + 24, 4) == UINT32_MAX;
+}
+
+/* Counts its recoveries while they are under way. */
+static int mount_third(const struct bd *dev, const struct pc_options *options, void **ret_store,
+                       int needs_repair) {
+    uint64_t begun = read_count(dev);
+    int code;
+
+    if (begun >= 2 && needs_repair) {
+        return PC_CORRUPT;
+    }
+    if (needs_repair) {
+        write_count(dev, begun + 1);
+    }
+    code = plain_mount(dev, options, ret_store);
+    if (begun > 0 || needs_repair) {
+        write_count(dev, 0);
+    }
+    return code;
+}
+
+static int mount_with(const struct bd *dev, const struct pc_options *options, void **ret_store,
+                      const uint8_t *const heads[2]) {
+    struct plain *plain;
+    int code;
+
+    while (LIE(HANGS_ON_TORN) && (is_torn(heads[0]) || is_torn(heads[1]))) {
+    }
+    if (LIE(THIRD)) {
+        return mount_third(dev, options, ret_store, memcmp(heads[0], heads[1], 32) != 0);
+    }
+    code = plain_mount(dev, options, ret_store);
+    if (code != PC_OK) {
+        return code;
+    }
+    plain = *ret_store;
+    if (plain->repaired) {
+        die(plain);
+        if (LIE(LEAKS) || LIE(REFUSES) || LIE(FULL) || LIE(LOSES)) {
+            write_count(dev, read_count(dev) + 1);
+        }
+        if (LIE(BACKWARDS)) {
+            go_backwards(plain, heads);
+        }
+    }
+    return code;
+}
+
+static int liar_mount(const struct bd *dev, const struct pc_options *options, void **ret_store) {
+    uint8_t *heads[2] = {read_block(dev, 0), read_block(dev, 1)};
+    int code = PC_IO;
+
+    if (heads[0] != NULL && heads[1] != NULL) {
+        code = mount_with(dev, options, ret_store, (const uint8_t *const *)heads);
+    }
+    free(heads[0]);
+    free(heads[1]);
+    return code;
+}
+
+/* --- lies of operations ------------------------------------------------------------------------------ */
+
+static int is_change(const struct pc_op *op) {
+    return op->kind >= PC_OP_SET;
+}
+
+/* Does what the store holds leave so many bytes free? */
+static int has_room(const struct plain *plain, size_t size) {
+    return plain_size(plain) + size <= plain_room(plain);
+}
+
+static int rename_in_two_steps(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    struct record source = {.name = op->key, .name_len = op->key_len};
+    struct pc_op set = *op, remove = *op;
+    int code;
+
+    if (op->key_len == 0 || op->target_len == 0 || !plain_find(plain, &source)) {
+        return plain_apply(plain, op, reply);
+    }
+    if (op->key_len == op->target_len && memcmp(op->key, op->target, op->key_len) == 0) {
+        return PC_OK;
+    }
+    set.kind = PC_OP_SET;
+    set.key = op->target;
+    set.key_len = op->target_len;
+    set.data = source.value;
+    set.data_len = source.value_len;
+    set.now = source.time;
+    remove.kind = PC_OP_REMOVE;
+    code = plain_apply(plain, &set, reply);
+    return code == PC_OK ? plain_apply(plain, &remove, reply) : code;
+}
+
+/* What the recoveries that were have left behind: their count. */
+static int apply_after_recovery(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    size_t count = is_change(op) ? (size_t)read_count(&plain->dev) : 0;
+    size_t lost = count * plain->dev.geometry.block_size;
+
+    if (LIE(LEAKS) && op->kind == PC_OP_SET && !has_room(plain, 18 + op->key_len + op->data_len + lost)) {
+        return PC_NO_SPACE;
+    }
+    if (LIE(REFUSES) && count > 0) {
+        return PC_IO;
+    }
+    if (LIE(FULL) && count > 0) {
+        return PC_NO_SPACE;
+    }
+    return LIE(LOSES) && count > 0 ? apply_in_memory(plain, op, reply) : plain_apply(plain, op, reply);
 }
 
 static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply) {
-    if (LIE == ALWAYS_FULL && op->kind == PC_OP_SET && op->data_len == 5) {
+    struct plain *plain = self;
+    struct pc_op changed = *op;
+
+    changed.now.days += (uint32_t)LIE(WRONG_TIME);
+    if (LIE(ALWAYS_FULL) && op->kind == PC_OP_SET && op->data_len == 5) {
         return PC_NO_SPACE;
     }
-    if (LIE == WRONG_CODE && op->kind == PC_OP_LIST && op->key_len > 0) {
+    if (LIE(WRONG_CODE) && op->kind == PC_OP_LIST && op->key_len == 0) {
         return PC_NOT_FOUND;
     }
-    if (LIE == WRONG_BYTES && op->kind == PC_OP_GET) {
+    if (LIE(WRONG_BYTES) && op->kind == PC_OP_GET) {
         reply->put_bytes(reply, (const uint8_t *)"?", 1);
     }
-    return ditto_apply(self, op, reply);
+    if (LIE(REMOVE_NEEDS_ROOM) && op->kind == PC_OP_REMOVE && !has_room(plain, 64)) {
+        return PC_NO_SPACE;
+    }
+    if (LIE(RESURRECTS) && op->kind == PC_OP_REMOVE) {
+        return apply_in_memory(plain, op, reply);
+    }
+    if (LIE(TWO_STEPS) && op->kind == PC_OP_RENAME) {
+        return rename_in_two_steps(plain, op, reply);
+    }
+    return apply_after_recovery(plain, &changed, reply);
 }
+
+/* --- the engine ---------------------------------------------------------------------------------------- */
 
 static int liar_format(const struct bd *dev, const struct pc_options *options) {
-    return LIE == NO_FORMAT ? PC_UNSUPPORTED : ditto_format(dev, options);
+    return LIE(NO_FORMAT) ? PC_UNSUPPORTED : plain_format(dev, options);
 }
 
-const struct pc_engine *powercut_engine(void);
+static int liar_visit(void *self, pc_visit_fn fn, void *ctx) {
+    const struct plain *plain = self;
+
+    return LIE(UNREADABLE) && plain->repaired ? PC_CORRUPT : plain_visit(self, fn, ctx);
+}
+
+static int liar_check(void *self, char *text, size_t text_size) {
+    const struct plain *plain = self;
+
+    if (LIE(BACKWARDS)) {
+        return PC_OK; /* it would give the lie away too soon */
+    }
+    if (!LIE(CHECK_COMPLAINS) || !plain->repaired) {
+        return plain_check(self, text, text_size);
+    }
+    strncpy(text, "nothing is wrong", text_size);
+    text[text_size - 1] = 0;
+    return PC_CORRUPT;
+}
 
 const struct pc_engine *powercut_engine(void) {
     static struct pc_engine engine;
 
     engine = *honest_engine();
-    engine.abi_version = LIE == OLD_ABI ? 999u : engine.abi_version;
-    engine.version = "0.1.0+liar";
+    engine.abi_version = LIE(OLD_ABI) ? 999u : engine.abi_version;
+    engine.version = "1+liar";
     engine.format = liar_format;
-    engine.visit = liar_visit;
+    engine.mount = liar_mount;
     engine.apply = liar_apply;
+    engine.visit = liar_visit;
+    engine.check = liar_check;
     return &engine;
 }

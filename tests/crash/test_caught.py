@@ -23,22 +23,20 @@ from powercut.vocabulary import Profile
 
 Liar = Callable[..., str]
 
-CRASHES, HANGS, WRONG_BYTES, WRONG_CODE, ALWAYS_FULL = 1, 2, 3, 4, 5
-
 DEVICE = Geometry(16, 16, 512, 256, 0xFF)
 
 TRACE = Trace(
     DEVICE,
     (
         Op("set", b"a", value=Literal(b"one")),
-        Op("set", b"d/b", value=Literal(b"x" * 700)),
+        Op("set", b"b", value=Literal(b"x" * 700)),
         Op("get", b"a"),
         Op("set", b"a", value=Literal(b"y" * 900)),
-        Op("list", b"d"),
-        Op("remove", b"d"),
+        Op("list", b""),
+        Op("remove", b"b"),
         Op("set", b"c", value=Literal(b"after")),
     ),
-    EngineRef("ditto", "0.1.0"),
+    EngineRef("plain", "1"),
 )
 
 
@@ -53,34 +51,8 @@ def test_an_engine_that_is_right_holds_in_every_crash_state() -> None:
     assert verdict.checked + verdict.identical == verdict.total
 
 
-@pytest.mark.parametrize(
-    ("lie", "kind"),
-    [
-        ("OVERWRITES", "mount"),
-        ("UNREADABLE", "read"),
-        ("LAZY", "content"),
-        ("FORGETS_ON_MOUNT", "second_mount"),
-        ("REFUSES_AFTER_RECOVERY", "write"),
-        ("FULL_AFTER_RECOVERY", "write"),
-        ("LOSES_AFTER_RECOVERY", "lost_write"),
-        ("CHECK_COMPLAINS", "check"),
-        ("WRONG_TIME", "content"),
-        ("OLDER_AREA", "content"),
-        (WRONG_BYTES, "answer"),
-        (WRONG_CODE, "answer"),
-        (ALWAYS_FULL, "no_space"),
-    ],
-)
-def test_each_broken_promise_is_told_as_what_it_is(liar: Liar, lie: int | str, kind: str) -> None:
-    verdict = run_trace(TRACE, Engine.load(liar(lie)))
-    assert kind in kinds(verdict)
-    for violation in verdict.violations:
-        assert violation.words.endswith(".")
-        assert (violation.state is None) == (violation.kind in ("answer", "no_space"))
-
-
 def test_content_is_told_with_the_key_expected_and_found(liar: Liar) -> None:
-    verdict = run_trace(TRACE, Engine.load(liar("LAZY")))
+    verdict = run_trace(TRACE, Engine.load(liar("LATE")))
     one = next(one for one in verdict.violations if one.kind == "content")
     assert "Power cut after device event" in one.words
     assert "operation" in one.words
@@ -88,9 +60,9 @@ def test_content_is_told_with_the_key_expected_and_found(liar: Liar) -> None:
 
 
 def test_a_wrong_answer_is_told_with_its_operation_and_ends_the_judgement_there(liar: Liar) -> None:
-    verdict = run_trace(TRACE, Engine.load(liar(WRONG_CODE)))
+    verdict = run_trace(TRACE, Engine.load(liar("WRONG_CODE")))
     assert [one.op for one in verdict.violations if one.kind == "answer"] == [4]
-    assert 'list "d"' in verdict.violations[0].words
+    assert 'list ""' in verdict.violations[0].words
     assert "answers NOT_FOUND, expected OK" in verdict.violations[0].words
     assert kinds(verdict) == {"answer"}
     assert verdict.checked + verdict.identical < verdict.total
@@ -105,10 +77,10 @@ def test_a_full_device_is_no_violation_where_it_can_be_full() -> None:
     assert run_trace(trace, engine).held
 
 
-@pytest.mark.parametrize("lie", ["LAZY", "OVERWRITES", WRONG_BYTES, ALWAYS_FULL])
-def test_a_violation_is_made_small_and_keeps_its_kind(liar: Liar, lie: int | str) -> None:
+@pytest.mark.parametrize("lie", ["LATE", "IN_PLACE", "WRONG_BYTES", "ALWAYS_FULL"])
+def test_a_violation_is_made_small_and_keeps_its_kind(liar: Liar, lie: str) -> None:
     engine = Engine.load(liar(lie))
-    capabilities = frozenset({"timestamps", "dictionaries"})
+    capabilities = frozenset({"timestamps"})
     source = GeneratedSource(7, 60, (Profile(DEVICE, capabilities),), EngineRef("ditto"))
     found = (source.trace(index) for index in range(50))
     trace = next(trace for trace in found if not run_trace(trace, engine).held)
@@ -127,15 +99,15 @@ def test_a_violation_is_made_small_and_keeps_its_kind(liar: Liar, lie: int | str
 
 
 def test_a_spent_budget_still_gives_a_trace_that_violates(liar: Liar) -> None:
-    engine = Engine.load(liar("LAZY"))
+    engine = Engine.load(liar("LATE"))
     small = shrink(TRACE, engine, budget=1)
     assert small.expect.kind
     assert not run_trace(small, engine).held
 
 
-@pytest.mark.parametrize(("lie", "kind"), [(CRASHES, "crash"), (HANGS, "hang")])
+@pytest.mark.parametrize(("lie", "kind"), [("CRASHES", "crash"), ("HANGS", "hang")])
 def test_an_engine_that_dies_or_hangs_is_reported_and_the_campaign_goes_on(
-    liar: Liar, lie: int, kind: str
+    liar: Liar, lie: str, kind: str
 ) -> None:
     plan = Plan(liar(lie), FixedSource(TRACE), traces=2, workers=1, hang_seconds=1.0)
     tally = Campaign(plan).run()
@@ -144,23 +116,23 @@ def test_an_engine_that_dies_or_hangs_is_reported_and_the_campaign_goes_on(
 
 
 def test_a_crash_is_made_small_in_processes_of_its_own(liar: Liar, tmp_path: Path) -> None:
-    campaign = Campaign(Plan(liar(CRASHES), FixedSource(TRACE), traces=1))
-    (saved,) = save_failures(campaign, campaign.run(), Engine.load(liar(CRASHES)), tmp_path, shrink=True)
+    campaign = Campaign(Plan(liar("CRASHES"), FixedSource(TRACE), traces=1))
+    (saved,) = save_failures(campaign, campaign.run(), Engine.load(liar("CRASHES")), tmp_path, shrink=True)
     assert saved.trace.expect.kind == "crash"
     assert len(saved.trace.operations) < len(TRACE.operations)
     assert saved.path is not None
-    shown = replay(load(saved.path), liar(CRASHES))
+    shown = replay(load(saved.path), liar("CRASHES"))
     assert shown.expected
     assert shown.violation is not None
     assert shown.violation.kind == "crash"
 
 
 def test_a_saved_violation_is_expected_of_its_engine_version_alone(liar: Liar, tmp_path: Path) -> None:
-    small = shrink(TRACE, Engine.load(liar("LAZY")))
+    small = shrink(TRACE, Engine.load(liar("LATE")))
     save(small, tmp_path / "one.trace.json")
     trace = load(tmp_path / "one.trace.json")
     assert trace == small
-    on_liar = replay(trace, liar("LAZY"), isolated=False)
+    on_liar = replay(trace, liar("LATE"), isolated=False)
     on_ditto = replay(trace, "ditto", isolated=False)
     assert (on_liar.expected, on_liar.violation is None) == (True, False)
     assert (on_ditto.expected, on_ditto.violation is None) == (True, True)
@@ -168,13 +140,13 @@ def test_a_saved_violation_is_expected_of_its_engine_version_alone(liar: Liar, t
 
 def test_a_fault_that_another_engine_survives_is_looked_for_in_all_its_states(liar: Liar) -> None:
     harmless = Trace(**{**{name: getattr(TRACE, name) for name in TRACE.__slots__}, "state": 0})
-    shown = replay(harmless, liar("LAZY"), isolated=False)
+    shown = replay(harmless, liar("RESURRECTS"), isolated=False)
     assert shown.violation is not None
     assert shown.violation.state
 
 
 def test_threads_and_processes_do_not_change_the_verdict(liar: Liar) -> None:
-    engine = Engine.load(liar("LAZY"))
+    engine = Engine.load(liar("LATE"))
     one, two = (run_trace(TRACE, engine, RunOptions(jobs=jobs, violations_max=0)) for jobs in (1, 4))
     assert one.violations == two.violations
     assert (one.checked, one.identical) == (two.checked, two.identical)
@@ -201,7 +173,7 @@ def test_an_engine_that_is_not_there_ends_the_campaign() -> None:
 
 
 def test_a_campaign_ends_after_so_many_failures(liar: Liar) -> None:
-    plan = Plan(liar("LAZY"), FixedSource(TRACE), traces=50, workers=1, failures_max=3)
+    plan = Plan(liar("LATE"), FixedSource(TRACE), traces=50, workers=1, failures_max=3)
     tally = Campaign(plan).run()
     assert (len(tally.failures), tally.traces) == (3, 3)
     assert [failure.index for failure in tally.failures] == [0, 1, 2]
