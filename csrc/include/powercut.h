@@ -59,7 +59,8 @@ enum pc_op_kind {
     PC_OP_SET_PARTIAL = 9,
     PC_OP_ALLOCATE = 10,
     PC_OP_REMOVE = 11,
-    PC_OP_RENAME = 12
+    PC_OP_RENAME = 12,
+    PC_OP_SYNC = 13 /* makes all that returned durable; only for engines with PC_DURABLE_ON_SYNC */
 };
 
 /* A moment: days since 1970-01-01 and picoseconds into the day. */

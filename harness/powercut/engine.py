@@ -24,7 +24,8 @@ PROBE_KEY = b"powercut-probe"
 SECOND_MOUNT, WRITE, CHECK = 1, 2, 4
 ALL_PROBES = SECOND_MOUNT | WRITE | CHECK
 
-#: Capabilities of the engine ABI by name, with their bits.
+#: Capabilities of the engine ABI by name, with their bits. One more, ``sync``, is of engines that are durable
+#: on sync alone.
 CAPABILITIES = {
     "timestamps": 1 << 0,
     "set_partial": 1 << 1,
@@ -138,7 +139,9 @@ class Engine:
         self.name = _text(pointer.name)
         self.version = _text(pointer.version)
         bits = int(pointer.capabilities)
-        self.capabilities = frozenset(name for name, bit in CAPABILITIES.items() if bits & bit)
+        able = {name for name, bit in CAPABILITIES.items() if bits & bit}
+        durable_on_sync = pointer.durability == lib.PC_DURABLE_ON_SYNC
+        self.capabilities = frozenset(able | {"sync"} if durable_on_sync else able)
 
     @classmethod
     def load(cls, name: str) -> Engine:
@@ -313,7 +316,7 @@ class Run:
 
     def explore(
         self,
-        allowed: Sequence[Hash],
+        allowed: Sequence[tuple[Hash, ...]],
         *,
         jobs: int = 1,
         probes: int = ALL_PROBES,
@@ -325,12 +328,12 @@ class Run:
     ) -> Exploration:
         """Recovers the crash states ``first`` to ``last`` (None: all) and compares each with the model.
 
-        ``allowed[i]`` is the hash of the model's store after ``i`` operations, ``op_count + 1`` of them.
+        ``allowed[i]``: the hash of the model's store after ``i`` operations, ``op_count + 1`` of them.
         Raises PowercutError where the memory runs out.
         """
         hashes = ffi.new("struct pc_hash[]", len(allowed))
-        for index, (low, high) in enumerate(allowed):
-            hashes[index].lo, hashes[index].hi = low, high
+        for index, stores in enumerate(allowed):
+            hashes[index].lo, hashes[index].hi = stores[0]
         options = ffi.new("struct pc_explore_options *")
         options.jobs, options.probes = jobs, probes
         options.first, options.last = first, self.event_count if last is None else last
@@ -359,6 +362,16 @@ class StoreHash:
     def value(self) -> Hash:
         """The hash as it is now."""
         return _hash(self._sum)
+
+    def copy(self) -> StoreHash:
+        """The hash as it is now, to go on apart."""
+        twin = StoreHash(timestamps=self._timestamps)
+        twin._sum[0] = self._sum[0]
+        return twin
+
+    def entry(self, row: Row) -> Hash:
+        """The hash of one entry."""
+        return _hash(self._of(row))
 
     def change(self, died: Iterable[Row], born: Iterable[Row]) -> Hash:
         """Takes out the rows that died, adds those that were born, and answers the new hash."""

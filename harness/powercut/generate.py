@@ -73,6 +73,8 @@ def operations(profile: Profile, seed: int, count: int, held: Held = ()) -> list
     if held:
         style = replace(style, keys=_joined(style.keys, held, draw))
     stream = _churn(profile, style, draw) if make is _churning else _mixed(profile, style, draw)
+    if "sync" in profile.capabilities:
+        stream = _synced(stream, draw)
     return list(islice(bounded(profile, stream, held), count))
 
 
@@ -164,6 +166,14 @@ def _mixed(profile: Profile, style: _Style, draw: random.Random) -> Iterator[Op]
             yield _op(kind, draw.choice(bad_keys(profile)), style, draw)
         else:
             yield _op(kind, _key(kind, style.keys, draw), style, draw)
+
+
+def _synced(stream: Iterator[Op], draw: random.Random) -> Iterator[Op]:
+    """The operations with syncs between them: close together here, far apart there."""
+    for op in stream:
+        yield op
+        if draw.random() < 0.2:
+            yield Op("sync", b"")
 
 
 def _key(kind: str, keys: Keys, draw: random.Random) -> bytes:

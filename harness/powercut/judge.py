@@ -98,13 +98,9 @@ def _content(run: Run, prediction: Prediction, state: int) -> tuple[str, tuple[s
         rows = run.engine.entries(run.image(state), run.geometry, run.options)
     except EngineRefusedError as error:
         return f"it read something wrong once, and now {error}", ()
-    model = prediction.model
-    sides = [(model.difference(done, rows), done)]
-    if in_flight:
-        sides.append((model.difference(done + 1, rows), done + 1))
-    nearest, _ = min(sides, key=lambda side: (len(side[0]), -side[1]))
+    nearest = prediction.nearest(done, in_flight, rows).differences
     keys = "1 key differs" if len(nearest) == 1 else f"{len(nearest)} keys differ"
-    allowed = f"operation {done} done or not done" if in_flight else f"the model after {done} operations"
+    allowed = prediction.words(done, in_flight)
     lines = [difference_text(one) for one in nearest[:DIFFERENCES_MAX]]
     if len(nearest) > DIFFERENCES_MAX:
         lines.append(f"and {len(nearest) - DIFFERENCES_MAX} more")

@@ -43,6 +43,7 @@ KINDS: Final[dict[str, int]] = {
     "allocate": 10,
     "remove": 11,
     "rename": 12,
+    "sync": 13,
 }
 
 #: The kinds that may change the store.
@@ -95,7 +96,7 @@ class Op:
 
     ``key`` (and of a rename ``target``) are bytes, segments with ``/`` between them. ``off`` is in bytes
     (get_partial, set_partial). ``length`` is in bytes: wanted (get_partial) or to make (allocate).
-    ``value`` belongs to set and set_partial.
+    ``value`` belongs to set and set_partial. ``sync`` is about no key.
     """
 
     kind: str
@@ -183,6 +184,8 @@ def data_text(data: bytes) -> str:
 
 def op_text(op: Op) -> str:
     """An operation in one line: ``set "a/b" to 12 bytes from seed 3``."""
+    if op.kind == "sync":
+        return op.kind
     key = f'{op.kind} "{_short(key_text(op.key))}"'
     if op.kind == "rename":
         return f'{key} to "{_short(key_text(op.target))}"'

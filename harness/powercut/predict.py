@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from powercut.engine import Hash, Run, StoreHash, Watch, answer_hash
+from powercut.alternatives import Alternatives, Lineage
+from powercut.engine import Hash, Run, Watch
 from powercut.geometry import Geometry
-from powercut.ops import Op, clock, op_text
-from powercut_models import Answer, Row, StoreModel
+from powercut.ops import Op, op_text
+from powercut_models import Answer, Difference, Row, StoreModel
 
 #: An engine may say NO_SPACE once what it has to hold could need this part of the device.
 FULL_FROM = 4
@@ -26,88 +28,136 @@ class WrongAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """The model after the run, the hashes of its stores (``allowed[i]``: after i operations), wrong answers.
+class Nearest:
+    """The store that the model allows and that is nearest to what was found: after ``done`` operations."""
 
-    ``sound`` is how many operations the model and the engine went through together: behind the first mistake
-    of kind ``answer`` they may be apart, and no crash state is judged there.
+    done: int
+    differences: list[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model says of a run; to be closed.
+
+    ``allowed[i]``: the hashes of the stores that are right once ``i`` operations have returned. There is one,
+    but after an operation that answered IO, whose effect is right and its absence too, and on an engine that
+    is durable on sync, where each store since the last sync is. ``wrong``: answers that no such store gives.
+    ``sound``: how many operations model and engine went through together: behind the first mistake of kind
+    ``answer``, or where there were too many alternatives to follow, no crash state is judged. ``pending``:
+    the operations that answered IO and may have had an effect. ``synced``: the counts of operations at which
+    a sync made everything durable; 0 is one.
     """
 
-    model: StoreModel
-    allowed: tuple[Hash, ...]
+    lineages: tuple[Lineage, ...]
+    allowed: tuple[tuple[Hash, ...], ...]
     wrong: tuple[WrongAnswer, ...]
     sound: int
+    pending: tuple[int, ...] = ()
+    synced: tuple[int, ...] | None = None
+
+    @property
+    def model(self) -> StoreModel:
+        """The model after the run; where there are alternatives, that of the first."""
+        return self.lineages[0].model
+
+    def close(self) -> None:
+        """Lets go of the models; of the methods, none may follow."""
+        for lineage in self.lineages:
+            lineage.model.close()
+
+    def entries(self) -> tuple[Hash, ...]:
+        """The hashes of all entries that the store ever held, in any alternative, ascending as numbers of
+        128 bits."""
+        made = {one for lineage in self.lineages for one in lineage.entries()}
+        return tuple(sorted(made, key=lambda one: (one[1], one[0])))
+
+    def nearest(self, done: int, in_flight: bool, rows: Sequence[Row]) -> Nearest:
+        """The allowed store with the fewest keys that differ from ``rows``, where ``done`` operations had
+        returned and, with ``in_flight``, the next was under way."""
+        found = [
+            Nearest(count, lineage.model.difference(count, rows))
+            for lineage, count in self._candidates(done, done + in_flight)
+        ]
+        return min(found, key=lambda one: (len(one.differences), -one.done))
+
+    def words(self, done: int, in_flight: bool) -> str:
+        """Which stores are allowed there: ``operation 3 done or not done``."""
+        kept = self._kept(done)
+        if kept < done:
+            text = f"the model after {kept} to {done + in_flight} operations"
+        elif in_flight:
+            text = f"operation {done} done or not done"
+        else:
+            text = f"the model after {done} operations"
+        open_ones = [str(op) for op in self.pending if op < done and len(self.allowed[done]) > 1]
+        if open_ones:
+            text += f", with and without what answered IO (operation {', '.join(open_ones)})"
+        return text
+
+    def _kept(self, done: int) -> int:
+        """The last count of operations at which everything was durable."""
+        if self.synced is None:
+            return done
+        return self.synced[bisect.bisect_right(self.synced, done) - 1]
+
+    def _candidates(self, done: int, last: int) -> list[tuple[Lineage, int]]:
+        """Each allowed store once: where it is in a model's past."""
+        allowed = {*self.allowed[done], *self.allowed[last]}
+        found: dict[Hash, tuple[Lineage, int]] = {}
+        for lineage in self.lineages:
+            for count in range(self._kept(done), min(last + 1, len(lineage.hashes))):
+                if lineage.hashes[count] in allowed:
+                    found[lineage.hashes[count]] = lineage, count
+        return list(found.values())
 
 
 def predict(
-    run: Run, operations: Sequence[Op], rows: Iterable[Row] = (), watch: Watch | None = None
+    run: Run,
+    operations: Sequence[Op],
+    rows: Iterable[Row] = (),
+    watch: Watch | None = None,
+    *,
+    failing: bool = False,
 ) -> Prediction:
-    """Lets the model do what the engine did, from a store that holds ``rows``."""
-    facts, timestamps = run.facts, "timestamps" in run.engine.capabilities
-    model = StoreModel(
-        name_max=facts.name_max, value_max=min(facts.value_max, 2**63 - 1), timestamps=timestamps
-    )
-    model.load(rows)
-    store = StoreHash(timestamps=timestamps)
-    allowed = [store.change((), model.rows())]
+    """Lets the model do what the engine did, from a store that holds ``rows``.
+
+    ``failing``: a device call failed in the run, so that IO is an answer like another; else it is a mistake.
+    """
+    followed = Alternatives(run, rows, failing=failing)
+    allowed = [followed.stores()]
     wrong: list[WrongAnswer] = []
     sound = len(operations)
     for index, op in enumerate(operations):
         if watch is not None:
             watch.beat()
+        if followed.too_many:
+            sound = min(sound, index)
+            allowed.append(allowed[-1])
+            continue
         code = run.code(index)
-        answer = _apply(model, index, op, denied="NO_SPACE" if code == "NO_SPACE" else None)
-        changed = op.writes and answer.code == "OK"
-        allowed.append(store.change(*model.changes(index)) if changed else allowed[-1])
-        mistake = _mistake(run, index, op, answer) or _refusal(run, model, index, op, code)
+        answer = followed.step(index, op, code)
+        allowed.append(followed.stores())
+        mistake = None
+        if answer is not None:
+            mistake = _mistake(code, index, op, answer)
+        elif code == "NO_SPACE":
+            mistake = _refusal(run, followed.models, index, op)
         if mistake is not None:
             wrong.append(mistake)
             if mistake.kind == "answer":
                 sound = min(sound, index)
-    return Prediction(model, tuple(allowed), tuple(wrong), sound)
-
-
-def _apply(model: StoreModel, index: int, op: Op, denied: str | None) -> Answer:
-    return model.apply(
-        op.kind,
-        op.key,
-        target=op.target,
-        off=op.off,
-        length=op.length,
-        data=op.data(),
-        time=clock(index),
-        denied=denied,
+    return Prediction(
+        followed.lineages, tuple(allowed), tuple(wrong), sound, tuple(followed.pending), followed.synced
     )
 
 
-def _mistake(run: Run, index: int, op: Op, answer: Answer) -> WrongAnswer | None:
-    """Where the code or the answer of operation ``index`` is not the model's."""
-    code = run.code(index)
+def _mistake(code: str, index: int, op: Op, answer: Answer) -> WrongAnswer:
+    """The code or the answer of operation ``index`` is not what the model says."""
     if code != answer.code:
         wrong = f"answers {code}, expected {answer.code}"
-    elif code != "OK" or op.writes or run.reply(index) == expected_reply(op.kind, answer):
-        return None
     else:
         wrong = f"answers OK with something else than expected: {answer_text(answer)}"
     return WrongAnswer("answer", index, code, f"operation {index} ({op_text(op)}) {wrong}")
-
-
-def expected_reply(kind: str, answer: Answer) -> Hash:
-    """The hash of what the model answers to an operation that reads."""
-    if kind == "exists":
-        return answer_hash(kind, {"value": 1, "dictionary": 2}.get(answer.kind or "", 0))
-    if kind == "size":
-        return answer_hash(kind, answer.size or 0)
-    if kind == "last_modified":
-        days, picoseconds = answer.time or (0, 0)
-        return answer_hash(kind, days, picoseconds)
-    if kind == "list":
-        return answer_hash(kind, data=b"".join(_list_entry(*entry) for entry in answer.entries or ()))
-    return answer_hash(kind, data=answer.data or b"")
-
-
-def _list_entry(name: bytes, kind: str) -> bytes:
-    return bytes([1 if kind == "value" else 2]) + len(name).to_bytes(4, "little") + name
 
 
 def answer_text(answer: Answer) -> str:
@@ -121,19 +171,16 @@ def answer_text(answer: Answer) -> str:
     return f"time {answer.time}" if answer.time is not None else (answer.kind or "nothing")
 
 
-def _refusal(run: Run, model: StoreModel, index: int, op: Op, code: str) -> WrongAnswer | None:
+def _refusal(run: Run, models: Sequence[StoreModel], index: int, op: Op) -> WrongAnswer | None:
     """A NO_SPACE that the device gives no reason for."""
-    if code != "NO_SPACE" or not _roomy(run, model, op):
+    needed = max(_blocks(run, model, op) for model in models)
+    if needed * FULL_FROM > run.geometry.block_count:
         return None
     words = (
         f"operation {index} ({op_text(op)}) answers NO_SPACE, though everything together could need at most "
-        f"{_blocks(run, model, op)} of {run.geometry.block_count} blocks"
+        f"{needed} of {run.geometry.block_count} blocks"
     )
-    return WrongAnswer("no_space", index, code, words)
-
-
-def _roomy(run: Run, model: StoreModel, op: Op) -> bool:
-    return _blocks(run, model, op) * FULL_FROM <= run.geometry.block_count
+    return WrongAnswer("no_space", index, "NO_SPACE", words)
 
 
 def _blocks(run: Run, model: StoreModel, op: Op) -> int:

@@ -89,7 +89,10 @@ class PythonStore(Protocol):
 
 
 class PythonEngine(Protocol):
-    """An engine. ``capabilities``: names of those of the ABI, see engine.py."""
+    """An engine. ``capabilities``: names of those of the ABI, see engine.py.
+
+    An engine that makes lasting what was changed only with the next ``sync`` has ``durability = "sync"``.
+    """
 
     name: str
     version: str
@@ -134,7 +137,9 @@ def as_engine(engine: PythonEngine, bits: int) -> tuple[Any, object]:
     bridge = _Bridge(engine)
     kept: list[Any] = [bridge, *(ffi.new("char[]", text.encode()) for text in (engine.name, engine.version))]
     pointer = ffi.new("struct pc_engine *")
-    pointer.abi_version, pointer.capabilities, pointer.durability = lib.PC_ABI_VERSION, bits, 1
+    pointer.abi_version, pointer.capabilities = lib.PC_ABI_VERSION, bits
+    on_sync = getattr(engine, "durability", "return") == "sync"
+    pointer.durability = lib.PC_DURABLE_ON_SYNC if on_sync else lib.PC_DURABLE_ON_RETURN
     pointer.name, pointer.version = kept[1:]
     for name, field in ffi.typeof("struct pc_engine").fields:
         method = getattr(bridge, name, None)

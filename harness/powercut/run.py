@@ -75,7 +75,7 @@ def run_trace(
         try:
             return _judged(trace, run, prediction, options, watch)
         finally:
-            prediction.model.close()
+            prediction.close()
 
 
 def record(trace: Trace, engine: Engine) -> Run:

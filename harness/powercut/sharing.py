@@ -160,7 +160,7 @@ def skink_turn(life: Life) -> Turn:
                 changes = prediction.model.changes(index)
                 states.append(after_operation(states[-1], op, *changes))
         finally:
-            prediction.model.close()
+            prediction.close()
         return _cut_run(life, run, states)
 
 

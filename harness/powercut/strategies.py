@@ -17,7 +17,7 @@ from powercut.vocabulary import Keys, Profile, bad_keys, boundary_sizes, bounded
 PLAIN_KINDS = ("set", "remove", "get", "get_partial", "exists", "list", "size")
 
 #: The kinds that an engine can do if it says so.
-ABLE_KINDS = ("set_partial", "allocate", "rename", "digest", "last_modified")
+ABLE_KINDS = ("set_partial", "allocate", "rename", "digest", "last_modified", "sync")
 
 
 def values(profile: Profile) -> st.SearchStrategy[Value]:
@@ -53,6 +53,7 @@ def single_operations(profile: Profile) -> st.SearchStrategy[Op]:
         "get_partial": st.builds(Op, st.just("get_partial"), key, off=offset, length=offset),
         "allocate": st.builds(Op, st.just("allocate"), key, length=offset),
         "rename": st.builds(Op, st.just("rename"), key, target=key),
+        "sync": st.just(Op("sync", b"")),
     }
     others = [made.get(kind, st.builds(Op, st.just(kind), key)) for kind in kinds(profile)]
     return st.one_of(*([sets] * len(others)), *others)

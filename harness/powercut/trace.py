@@ -164,6 +164,8 @@ def _value_fields(value: Value) -> Any:
 
 
 def _op_fields(op: Op) -> dict[str, Any]:
+    if op.kind == "sync":
+        return {"op": op.kind}
     fields: dict[str, Any] = {"op": op.kind, "key": key_text(op.key)}
     if op.kind == "rename":
         fields["target"] = key_text(op.target)
@@ -260,7 +262,7 @@ def _op(field: wire.Operation) -> Op:
     kind = field.__struct_config__.tag
     return Op(
         kind=str(kind),
-        key=key_bytes(field.key),
+        key=b"" if isinstance(field, wire.Sync) else key_bytes(field.key),
         target=key_bytes(field.target) if isinstance(field, wire.Rename) else b"",
         off=field.off if isinstance(field, wire.GetPartial | wire.SetPartial) else 0,
         length=field.length if isinstance(field, wire.GetPartial | wire.Allocate) else 0,

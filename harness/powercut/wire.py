@@ -128,6 +128,10 @@ class Rename(_Op, tag="rename"):
     target: Key
 
 
+class Sync(_Op, tag="sync"):
+    """Makes lasting what was changed, on an engine that promises it only then."""
+
+
 Operation = (
     Exists
     | Get
@@ -141,6 +145,7 @@ Operation = (
     | Allocate
     | Remove
     | Rename
+    | Sync
 )
 
 

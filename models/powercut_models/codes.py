@@ -39,8 +39,9 @@ OPERATIONS: Final = (
     "allocate",
     "remove",
     "rename",
+    "sync",
 )
-"""The twelve operations: seven that read, five that change."""
+"""The operations: seven that read, five that change, and one that makes lasting what was changed."""
 
 VALUE: Final = "value"
 DICTIONARY: Final = "dictionary"

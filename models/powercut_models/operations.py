@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The twelve operations: what each answers, and what it does to the history.
+"""The operations: what each answers, and what it does to the history.
 
 A reader gives an Answer. A writer gives an effect, having refused all there is to refuse; only then is the
 history touched, so that a refused operation leaves the store exactly as it was.
@@ -79,6 +79,8 @@ class Operations:
 
     def do(self, call: Call, number: int, denied: str | None) -> Answer:
         """Operation `number`: its answer, and its effect unless it was denied. Raises RefusedError."""
+        if call.kind == "sync":
+            return _DONE if denied is None else Answer(denied)
         path = parse_key(call.key, self._name_max)
         reader = self._readers.get(call.kind)
         if reader is not None:

@@ -37,8 +37,9 @@ class StoreModel:
 
     def __init__(self, *, name_max: int = 255, value_max: int = 2**31 - 1, timestamps: bool = True) -> None:
         self._timestamps = timestamps
+        self._limits = name_max, value_max
         self._history = History()
-        self._operations = Operations(self._history, name_max, value_max)
+        self._operations = Operations(self._history, *self._limits)
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -50,6 +51,15 @@ class StoreModel:
     def close(self) -> None:
         """Lets go of the database; no other method may follow."""
         self._history.close()
+
+    def fork(self) -> Self:
+        """A second model with the same past, for what may have been done and may not: the two go on apart."""
+        twin = type(self)(name_max=self._limits[0], value_max=self._limits[1], timestamps=self._timestamps)
+        twin._history.close()
+        twin._history = self._history.copy()
+        twin._operations = Operations(twin._history, *self._limits)
+        twin._count = self._count
+        return twin
 
     @property
     def count(self) -> int:

@@ -22,7 +22,17 @@ from powercut.trace import EngineRef
 from powercut.vocabulary import Budget, Profile, boundary_sizes, bounded, capacity, names, tree_keys
 
 ALL = frozenset(
-    {"timestamps", "dictionaries", "set_partial", "allocate", "rename", "digest", "last_modified", "check"}
+    {
+        "timestamps",
+        "dictionaries",
+        "set_partial",
+        "allocate",
+        "rename",
+        "digest",
+        "last_modified",
+        "check",
+        "sync",
+    }
 )
 FEW = frozenset({"timestamps", "dictionaries"})
 

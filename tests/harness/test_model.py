@@ -461,3 +461,34 @@ def test_the_document_runs() -> None:
     assert examples
     for example in examples:
         exec(compile(example, "docs/model.md", "exec"), {})
+
+
+def test_a_fork_has_the_same_past_and_a_future_of_its_own(model: StoreModel) -> None:
+    model.apply("set", b"new", data=b"1", time=(7, 7))
+    with model.fork() as twin:
+        assert twin.count == model.count
+        assert [twin.rows(at) for at in range(2)] == [model.rows(at) for at in range(2)]
+        model.apply("remove", b"d")
+        twin.apply("rename", b"d", target=b"e")
+        assert b"d" not in keys(model.rows())
+        assert {b"e", b"e/one"} <= set(keys(twin.rows()))
+        assert b"e" not in keys(model.rows())
+        assert twin.changes(0) == model.changes(0)
+        assert twin.apply("set", b"overlong!", data=b"").code == "NAME_TOO_LONG"
+        assert twin.apply("set", b"w", data=bytes(101)).code == "VALUE_TOO_LARGE"
+        assert twin.difference(1, model.rows(1)) == []
+
+
+def test_a_fork_of_a_fork_outlives_what_it_came_from(model: StoreModel) -> None:
+    with model.fork() as twin:
+        third = twin.fork()
+    model.apply("remove", b"v")
+    assert third.apply("get", b"v") == Answer("OK", data=b"abc")
+    third.close()
+
+
+def test_sync_changes_nothing(model: StoreModel) -> None:
+    before = model.rows()
+    assert model.apply("sync", b"") == Answer("OK")
+    assert model.apply("sync", b"", denied="IO") == Answer("IO")
+    assert (model.rows(), model.changes(0)) == (before, ([], []))

@@ -39,7 +39,7 @@ VALUES = st.one_of(
     st.builds(Generated, st.integers(0, 2**63 - 1), st.integers(0, wire.VALUE_MAX // 64)),
 )
 NUMBERS = st.integers(0, 2**63 - 1)
-PLAIN = sorted(set(KINDS) - {"set", "set_partial", "get_partial", "allocate", "rename"})
+PLAIN = sorted(set(KINDS) - {"set", "set_partial", "get_partial", "allocate", "rename", "sync"})
 OPERATIONS = st.one_of(
     st.builds(Op, st.sampled_from(PLAIN), NAMES),
     st.builds(Op, st.just("set"), NAMES, value=VALUES),
@@ -47,6 +47,7 @@ OPERATIONS = st.one_of(
     st.builds(Op, st.just("get_partial"), NAMES, off=NUMBERS, length=NUMBERS),
     st.builds(Op, st.just("allocate"), NAMES, length=st.integers(0, 10**6)),
     st.builds(Op, st.just("rename"), NAMES, target=NAMES),
+    st.just(Op("sync", b"")),
 )  # fmt: skip
 EXPECTATIONS = st.one_of(
     st.just(Expectation()),
