@@ -246,6 +246,11 @@ static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply
     struct pc_op changed = *op;
 
     changed.now.days += (uint32_t)LIE(WRONG_TIME);
+    if (LIE(DIES_AT_WORK) && op->kind == PC_OP_REMOVE) {
+        abort();
+    }
+    while (LIE(HANGS_AT_WORK) && op->kind == PC_OP_REMOVE) {
+    }
     if (LIE(ALWAYS_FULL) && op->kind == PC_OP_SET && op->data_len == 5) {
         return PC_NO_SPACE;
     }
@@ -276,7 +281,9 @@ static int liar_format(const struct bd *dev, const struct pc_options *options) {
 static int liar_visit(void *self, pc_visit_fn fn, void *ctx) {
     const struct plain *plain = self;
 
-    return LIE(UNREADABLE) && plain->repaired ? PC_CORRUPT : plain_visit(self, fn, ctx);
+    int code = LIE(UNREADABLE) && plain->repaired ? PC_CORRUPT : plain_visit(self, fn, ctx);
+
+    return code == PC_OK && LIE(SHOWS_TWICE) && plain->repaired ? plain_visit(self, fn, ctx) : code;
 }
 
 static int liar_check(void *self, char *text, size_t text_size) {

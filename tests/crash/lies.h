@@ -31,6 +31,8 @@ enum lie {
     LIE_ERROR_IGNORED,  /* a write that failed counts as done */
     LIE_ERROR_IS_EMPTY, /* a body that cannot be read counts as empty */
     /* in liar.c: of operations */
+    LIE_DIES_AT_WORK,  /* a removal ends the process */
+    LIE_HANGS_AT_WORK, /* a removal never returns */
     LIE_WRONG_CODE,
     LIE_WRONG_BYTES,
     LIE_WRONG_TIME,
@@ -46,6 +48,7 @@ enum lie {
     LIE_THIRD,   /* recovery refuses a store in which it was cut twice */
     /* in liar.c: of a store that has just been repaired */
     LIE_UNREADABLE,
+    LIE_SHOWS_TWICE, /* each entry is shown two times */
     LIE_CHECK_COMPLAINS,
     LIE_BACKWARDS, /* what was recovered is shown, and the state before it written */
     LIE_CRASHES,

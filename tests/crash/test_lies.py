@@ -80,13 +80,17 @@ class Lie:
 
 
 #: What ends the process that the engine runs in, or never ends: only to be run in a process of its own.
-DEADLY = frozenset({"CRASHES", "SEGFAULTS", "SCRIBBLES", "HANGS", "HANGS_ON_TORN"})
+DEADLY = frozenset(
+    {"DIES_AT_WORK", "HANGS_AT_WORK", "CRASHES", "SEGFAULTS", "SCRIBBLES", "HANGS", "HANGS_ON_TORN"}
+)
 
 #: Each lie of lies.h but those that make it no engine.
 LIES = (
     Lie("WRONG_CODE", {"uncut": ("answer",)}),
     Lie("WRONG_BYTES", {"uncut": ("answer",)}),
     Lie("ALWAYS_FULL", {"uncut": ("no_space",)}),
+    Lie("DIES_AT_WORK", {"uncut": ("crash",)}),
+    Lie("HANGS_AT_WORK", {"uncut": ("hang",)}),
     Lie("LATE", {"prefix": ("content", "lost_write")}),
     Lie("STALE", {"prefix": ("content", "lost_write", "mount")}),
     Lie("RESURRECTS", {"prefix": ("content",)}),
@@ -95,6 +99,7 @@ LIES = (
     Lie("IN_PLACE", {"prefix": ("mount",)}),
     Lie("HEAD_FIRST", {"prefix": ("mount",)}),
     Lie("UNREADABLE", {"prefix": ("read",)}),
+    Lie("SHOWS_TWICE", {"prefix": ("content",)}),
     Lie("NO_REPAIR", {"prefix": ("check",)}),
     Lie("CHECK_COMPLAINS", {"prefix": ("check",)}),
     Lie("BACKWARDS", {"prefix": ("second_mount",)}),
@@ -155,4 +160,5 @@ def test_a_lie_is_caught_as_what_it_is_or_not_at_all(liar: Liar, lie: Lie) -> No
 def test_a_deadly_lie_is_caught_from_outside_or_not_at_all(liar: Liar, lie: Lie) -> None:
     plan = Plan(liar(lie.name), FixedSource(lie.trace), traces=1, workers=1, hang_seconds=1.0)
     tally = Campaign(plan).run()
-    assert [failure_kind(failure) for failure in tally.failures] == list(lie.caught.get("prefix", ()))
+    meant = lie.caught.get("uncut", lie.caught.get("prefix", ()))
+    assert [failure_kind(failure) for failure in tally.failures] == list(meant)
