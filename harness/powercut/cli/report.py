@@ -64,6 +64,8 @@ def report_text(report: dict[str, Any]) -> str:
         lines.append(f"{states['left']:,} crash states were left, behind a violation or an interruption")
     if report["write_probes_full"]:
         lines.append(f"{report['write_probes_full']:,} write probes met a full device")
+    if "workload" in report:
+        lines.append(report["workload"]["words"])
     lines.append(f"{report['seconds']:.1f} s, {report['states_per_second']:,.0f} crash states a second")
     for failure in report["failures"]:
         lines.extend(("", *_failure_lines(failure)))

@@ -16,8 +16,16 @@ import click
 from powercut.campaign import Campaign, Plan
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
+from powercut.cli.workloads import (
+    GEOMETRY,
+    Exhaustive,
+    exhaustive_options,
+    exhaustive_source,
+    take_exhaustive,
+)
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
+from powercut.exhaustive import ExhaustiveSource, coverage
 from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.images import image_rows, load_image
@@ -105,6 +113,7 @@ class Request:
     traces: int | None
     seconds: float | None
     jobs: int
+    exhaustive: Exhaustive
     save: Path
     shrink: bool
     as_json: bool
@@ -116,7 +125,7 @@ def _request(given: dict[str, Any]) -> Request:
     limits = TreeLimits(files=given.pop("tree_files"), total=given.pop("tree_bytes"))
     given["seed"] = secrets.randbelow(2**32) if given["seed"] is None else given["seed"]
     given["jobs"] = given["jobs"] or default_jobs()
-    return Request(shape=shape, limits=limits, **given)
+    return Request(shape=shape, limits=limits, exhaustive=take_exhaustive(given), **given)
 
 
 def default_jobs() -> int:
@@ -149,6 +158,7 @@ def geometry_options(command: F) -> F:
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
 @click.option("--tree-files", type=click.IntRange(1), default=200, show_default=True, help="Files, at most.")
 @click.option("--tree-bytes", type=click.IntRange(1), default=2 << 20, show_default=True, help="At most.")
+@exhaustive_options
 @click.option("--image", type=FOLDER, help="Start every trace from this littlefs image, which is only read.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processors to use (all).")
 @click.option("--save", type=FOLDER, default=Path("traces"), show_default=True, help="Where violations go.")
@@ -158,7 +168,8 @@ def run_command(**given: Any) -> int:
     """Run workloads on an engine, cut the power after every device event, recover, compare with the model."""
     request = _request(given)
     engine = Engine.load(request.engine)
-    plan = make_plan(request, make_source(request, engine))
+    source = make_source(request, engine)
+    plan = make_plan(request, source)
     with Progress(plan, shown=not request.as_json) as progress:
         campaign = Campaign(plan, progress.update)
         tally = campaign.run()
@@ -166,6 +177,8 @@ def run_command(**given: Any) -> int:
         progress.finish(shrinking=shrink and bool(tally.failures))
         saved = save_failures(campaign, tally, engine, request.save, shrink=shrink)
     report = report_json(plan, engine, request.seed, tally, saved)
+    if isinstance(source, ExhaustiveSource):
+        report["workload"] = coverage(source, tally)
     click.echo(json.dumps(report, indent=1, ensure_ascii=False) if request.as_json else report_text(report))
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)
@@ -175,6 +188,8 @@ def run_command(**given: Any) -> int:
 def make_plan(request: Request, source: Source) -> Plan:
     """One process for each job; for a single trace one process with that many threads."""
     traces = 100 if request.traces is None and request.seconds is None else request.traces
+    if isinstance(source, ExhaustiveSource):
+        traces = min(source.total, request.traces or source.total)
     if request.tree is not None or traces == 1:
         return Plan(request.engine, source, traces=1, threads=request.jobs)
     return Plan(request.engine, source, traces=traces, seconds=request.seconds, workers=request.jobs)
@@ -182,9 +197,14 @@ def make_plan(request: Request, source: Source) -> Plan:
 
 def make_source(request: Request, engine: Engine) -> Source:
     """Where the traces come from. Raises PowercutError."""
-    if request.tree is not None and request.image is not None:
-        raise PowercutError("Both --tree and --image are given; give one of them.")
+    others = {"--tree": request.tree, "--image": request.image, "--exhaustive-ops": request.exhaustive.ops}
+    asked = [name for name, given in others.items() if given is not None]
+    if len(asked) > 1:
+        raise PowercutError(f"Both {asked[0]} and {asked[1]} are given; give one of them.")
     reference = EngineRef(engine.name, engine.version)
+    if request.exhaustive.ops is not None:
+        geometry = request.shape.geometry() if request.shape.given else GEOMETRY
+        return exhaustive_source(request.exhaustive, engine, profile(engine, geometry).geometry)
     if request.tree is not None:
         return _tree_source(request, engine, reference)
     if request.image is not None:

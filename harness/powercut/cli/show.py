@@ -45,7 +45,8 @@ class Progress:
         """Shows the tally; ``running``: crash states of the traces still under way."""
         states = tally.checked + tally.identical + running
         rate = states / tally.seconds if tally.seconds > 0 else 0.0
-        facts = f"{tally.traces:,} traces, {states:,} states, {rate:,.0f}/s, {len(tally.failures)} failed"
+        of = "" if self._plan.traces is None else f" of {self._plan.traces:,}"
+        facts = f"{tally.traces:,}{of} traces, {states:,} states, {rate:,.0f}/s, {len(tally.failures)} failed"
         done = tally.seconds if self._plan.traces is None else float(tally.traces)
         self._bar.update(self._task, completed=done, facts=facts)
 

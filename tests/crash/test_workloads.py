@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: ISC
+"""Workloads of another make than the generated lists, on engines that lie and on one that is right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+Liar = Callable[..., str]
+Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
+
+EXHAUSTIVE = ("run", "--exhaustive-ops", 2, "--exhaustive-keys", 2, "--exhaustive-sizes", 5)
+
+
+def test_every_short_sequence_finds_the_shortest_that_fails(
+    liar: Liar, powercut: Powercut, tmp_path: Path
+) -> None:
+    kinds = ("--exhaustive-kinds", "remove,set")
+    done = powercut(*EXHAUSTIVE, *kinds, "--engine", liar("LATE"), "--save", tmp_path, "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert told["workload"]["sequences"] == 2 + 8
+    assert {one["kind"] for one in told["failures"]} <= {"content", "lost_write"}
+    assert min(one["operations"] for one in told["failures"]) <= 1
+    assert "fail" in told["workload"]["words"]
+
+
+def test_the_statement_names_all_that_was_covered(powercut: Powercut) -> None:
+    done = powercut(*EXHAUSTIVE, "--exhaustive-below", 1, "--block-count", 33)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "every sequence of 1 to 2 operations (set, set_partial, allocate, remove, rename)" in done.stdout
+    assert "on 2 keys and 1 below each, values of 5 bytes, up to renaming of keys" in done.stdout
+    assert "(33 blocks of 512 bytes, read 16, prog 16, erase 0xff): all " in done.stdout
+    assert "none fails" in done.stdout
+
+
+def test_a_part_of_the_sequences_is_not_called_every_one(liar: Liar, powercut: Powercut) -> None:
+    done = powercut(*EXHAUSTIVE, "--traces", 3, "--engine", liar(None))
+    assert done.returncode == 0
+    assert "not every sequence of 1 to 2 operations" in done.stdout
+    assert "only 3 of 36 sequences" in done.stdout
+
+
+def test_what_cannot_be_asked_for_is_told_in_one_sentence(liar: Liar, powercut_here: Powercut) -> None:
+    for wrong, sentence in (
+        (("--exhaustive-kinds", "set,burn"), "there is no 'burn'"),
+        (("--exhaustive-kinds", "sync"), "skink 0.1.0 cannot do sync; leave it out of --exhaustive-kinds."),
+        (("--exhaustive-sizes", "5,x"), "'5,x' is no list of numbers"),
+        (("--exhaustive-sizes", "-1"), "a value has 0 to 268435456 bytes"),
+        (("--exhaustive-below", 1, "--engine", liar(None)), "plain 1 has no keys below others"),
+        (("--tree", "."), "Both --tree and --exhaustive-ops are given; give one of them."),
+    ):
+        done = powercut_here(*EXHAUSTIVE, *wrong)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert sentence in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
