@@ -1,4 +1,4 @@
-# make run | test | lint | bench | asan | mutants | fuzz | clean: each sets up what it needs by itself.
+# make run | test | lint | bench | asan | mutants | judge | fuzz | clean: each sets up what it needs by itself.
 # A C11 compiler, Python 3.11 or newer and make are all that must be there; the rest goes into .venv.
 #
 #   PYTHON=python3.12 make test     another interpreter
@@ -15,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format bench fuzz asan mutants build clean
+.PHONY: run test lint format bench fuzz asan mutants judge build clean
 .DEFAULT_GOAL := build
 
 # --- set-up ------------------------------------------------------------------------------------------
@@ -71,6 +71,9 @@ fuzz: build
 
 mutants: build
 	@$(BIN)/python -m powercut.mutants run
+
+judge: build
+	@$(BIN)/python tests/crash/acquit.py $(BUILD) --states $(or $(STATES),10000000)
 
 asan: build
 	@harness/tools/asan.sh $(BUILD) $(ASAN)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: ISC
+"""Runs plain, which is right, until so many crash states were judged (`make judge`): it must not be accused.
+
+    python tests/crash/acquit.py BUILD [--states N] [--seed N] [OPTION OF powercut run ...]
+
+Exit code 0: never accused; 1: accused, and the trace is in BUILD/judge; 2: it could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Traces in one call of `powercut run`.
+BATCH = 200
+
+
+def build(folder: Path) -> Path:
+    """plain as a library."""
+    library = folder / "plain.so"
+    sources = [*sorted((ROOT / "tests/crash/plain").glob("*.c")), ROOT / "csrc/blockdev/device.c"]
+    command = [os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", f"-I{ROOT / 'csrc/include'}"]
+    subprocess.run([*command, *map(str, sources), "-o", str(library)], check=True)
+    return library
+
+
+def run(library: Path, seed: int, options: list[str]) -> tuple[int, dict[str, Any]]:
+    """(exit code, report) of one batch. Raises SystemExit where it did not run."""
+    command = [sys.executable, "-m", "powercut", "run", "--engine", str(library), "--json"]
+    command += ["--traces", str(BATCH), "--ops", "60", "--seed", str(seed), *options]
+    done = subprocess.run(command, cwd=library.parent, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(2)
+    return done.returncode, json.loads(done.stdout)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Runs plain, which is right, and must be accused of nothing."
+    )
+    parser.add_argument("build", type=Path, help="the build folder")
+    parser.add_argument("--states", type=int, default=10_000_000, help="crash states to judge")
+    parser.add_argument("--seed", type=int, default=1, help="of the first batch")
+    given, options = parser.parse_known_args()
+    folder = given.build.resolve() / "judge"
+    folder.mkdir(parents=True, exist_ok=True)
+    library, start, judged = build(folder), time.monotonic(), Counter[str]()
+    for seed in range(given.seed, sys.maxsize):
+        code, report = run(library, seed, options)
+        judged.update({kind: counts["checked"] for kind, counts in report["crash_states"].items()})
+        seconds = time.monotonic() - start
+        print(f"seed {seed}: {judged.total()} states, {judged.total() / seconds:.0f}/s", flush=True)
+        if code == 1:
+            print(f"plain is accused: {json.dumps(report['failures'], indent=1)}")
+            return 1
+        if judged.total() >= given.states:
+            break
+    kinds = ", ".join(f"{kind} {count}" for kind, count in judged.items())
+    print(f"plain was accused of nothing in {judged.total()} crash states ({kinds}), {seconds:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
