@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, str]] = {
     "parse": "powercut.cli.store",
     "check": "powercut.cli.check",
     "image": "powercut.cli.image",
+    "golden": "powercut.cli.golden",
 }
 
 EPILOG: Final = """\
@@ -40,8 +41,8 @@ EPILOG: Final = """\
 Exit codes:
   0    all is well: every crash state held, the command did its work
   1    a violation, or by check a finding; for ls, get, rm and attr: there is no such
-       key or attribute;
-       for image diff: a difference
+       key or attribute; for image diff: a difference; for golden check: an image
+       that does not hold
   2    bad usage, bad input or a bad environment: one sentence on stderr says which
   130  interrupted: what was found so far has been told
   141  the reader of the output went away

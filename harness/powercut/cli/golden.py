@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: ISC
+"""`powercut golden`: record a set of images with what they hold, and hold a build against one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from powercut import atomic
+from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.golden import manifest
+from powercut.golden.check import Checked, check, demand_images
+from powercut.golden.manifest import GoldenSet
+from powercut.golden.record import Recorded, Request, record, write
+from powercut.golden.workload import GEOMETRIES, VARIANTS
+from powercut.options import parse_options
+
+FAILED, INTERRUPTED = 1, 130
+
+RECORD_EXAMPLES = """\
+\b
+Examples:
+  powercut golden record golden/0.1.0
+  powercut golden record golden/mine --engine ./libmine.so --block-size 4096 --block-count 64
+"""
+
+CHECK_EXAMPLES = """\
+\b
+Examples:
+  powercut golden check golden/0.1.0
+  powercut golden check golden/0.1.0 --engine ./libmine.so --json
+"""
+
+
+@click.group("golden")
+def golden_group() -> None:
+    """Keep images that a build wrote, and hold later builds against them."""
+
+
+@golden_group.command("record", epilog=RECORD_EXAMPLES)
+@click.argument("folder", type=FOLDER)
+@click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
+@click.option("--options", "told", help="What the engine is told, such as disk_minor=2.0; else several.")
+@click.option(
+    "--images", "images_max", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most."
+)
+@click.option("--note", default="", help="A sentence that the set keeps.")
+@geometry_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def record_command(
+    folder: Path,
+    engine: str,
+    told: str | None,
+    images_max: int,
+    note: str,
+    *,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Make a golden set in FOLDER: images that the engine leaves, clean and cut, with what they hold.
+
+    Of every power cut in a fixed list of workloads as few images are kept as show everything that any of
+    them shows: each operation cut at each kind of device event, and, in the littlefs format, each structure
+    and each step of the metadata cut in its middle. The same build makes the same bytes.
+    """
+    shape = Shape(*(given[name] for name in SHAPE_OPTIONS))
+    geometries = (shape.geometry(),) if shape.given else GEOMETRIES
+    variants = VARIANTS if told is None else (parse_options(told),)
+    recorded = record(Request(engine, geometries, variants, images_max, note))
+    size = write(recorded, folder)
+    facts = _record_facts(recorded, folder, size)
+    click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _record_text(facts))
+    return 0
+
+
+def _record_facts(recorded: Recorded, folder: Path, size: int) -> dict[str, Any]:
+    fields = recorded.manifest
+    return {
+        "folder": str(folder),
+        "engine": {"name": fields.engine.name, "version": fields.engine.version},
+        "images": len(fields.images),
+        "kinds": dict(sorted(Counter(field.made.kind for field in fields.images).items())),
+        "bytes": size,
+        "candidates": recorded.candidates,
+        "features": recorded.features,
+        "covered": recorded.covered,
+        "absent": fields.absent,
+    }
+
+
+def _record_text(facts: dict[str, Any]) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in facts["kinds"].items())
+    lines = [
+        f"{facts['folder']}: {facts['images']} images ({kinds}) by {facts['engine']['name']} "
+        f"{facts['engine']['version']}, {facts['bytes']:,} bytes",
+        f"they show {facts['covered']} of {facts['features']} features of {facts['candidates']:,} distinct "
+        "cuts",
+    ]
+    if facts["absent"]:
+        lines.append(f"structures of the format that none of them has: {'; '.join(facts['absent'])}")
+    return "\n".join(lines)
+
+
+@golden_group.command("check", epilog=CHECK_EXAMPLES)
+@click.argument("folder", metavar="SET", type=FOLDER)
+@click.option("--engine", help="Instead of the one that recorded the set: a name, ./library.so, ...")
+@click.option("--options", "told", default="", help="What it is told at mount, such as disk_minor=2.0.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes (one per processor).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check_command(folder: Path, engine: str | None, told: str, jobs: int | None, *, as_json: bool) -> int:
+    """Hold an engine build against the golden set SET, image by image.
+
+    Each image is read, and has to show what it held when it was recorded, or another store that is right
+    where the power went. Then the engine goes on with it: a few operations judged with the model, the power
+    cut after every device event, repair included. The exit code is 1 where an image does not hold.
+    """
+    golden = manifest.load(folder)
+    demand_images(golden)
+    name = golden.manifest.engine.name if engine is None else engine
+    loaded = Engine.load(name)
+    found: list[Checked] = []
+    interrupted = False
+    try:
+        with _progress(len(golden.manifest.images), shown=not as_json) as (bar, task):
+            for one in check(golden, name, parse_options(told), workers=jobs or default_jobs()):
+                found.append(one)
+                bar.advance(task)
+    except KeyboardInterrupt:
+        interrupted = True
+    facts = _check_facts(golden, loaded, found, interrupted)
+    click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _check_text(facts))
+    return INTERRUPTED if interrupted else 0 if facts["holds"] else FAILED
+
+
+class _progress:  # noqa: N801 - a context manager
+    """A bar on standard error, where that is a terminal."""
+
+    def __init__(self, total: int, *, shown: bool) -> None:
+        console = Console(stderr=True)
+        columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("images"), TimeElapsedColumn())
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=not shown or not console.is_terminal
+        )
+        self._task = self._bar.add_task("checking", total=total)
+
+    def __enter__(self) -> tuple[Progress, Any]:
+        self._bar.__enter__()
+        return self._bar, self._task
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.__exit__(*error)
+
+
+def _check_facts(
+    golden: GoldenSet, engine: Engine, found: list[Checked], interrupted: bool
+) -> dict[str, Any]:
+    recorded = golden.manifest.engine
+    made = {field.name: field.made.words for field in golden.manifest.images}
+    return {
+        "set": str(golden.folder),
+        "recorded_by": {"name": recorded.name, "version": recorded.version},
+        "engine": {"name": engine.name, "version": engine.version},
+        "holds": not interrupted and all(one.holds for one in found),
+        "images": len(golden.manifest.images),
+        "checked": len(found),
+        "crash_states": sum(one.states for one in found),
+        "verdicts": dict(sorted(Counter(one.verdict for one in found).items())),
+        "changes": dict(sorted(Counter(change for one in found for change in one.changes).items())),
+        "results": [asdict(one) | {"made": made[one.name]} for one in found],
+        "interrupted": interrupted,
+    }
+
+
+_WORDS = {
+    "same": "hold what they held",
+    "other": "hold another store that is right there",
+    "different": "hold something else",
+    "refused": "are refused",
+    "crash": "end the engine's process",
+    "hang": "make the engine hang",
+    "violation": "read right and go wrong after that",
+}
+
+
+def _check_text(facts: dict[str, Any]) -> str:
+    engine, recorded = facts["engine"], facts["recorded_by"]
+    lines = []
+    for one in facts["results"]:
+        if one["verdict"] not in ("same", "other"):
+            lines.append(f"{one['name']} ({one['made']}): {one['verdict']}: {one['words']}")
+            lines.extend(f"  {line}" for line in one["lines"])
+    lines.append(
+        f"{engine['name']} {engine['version']} on {facts['checked']} of {facts['images']} images of "
+        f"{recorded['name']} {recorded['version']}, {facts['crash_states']:,} power cuts while it wrote on:"
+    )
+    lines.extend(f"  {count} {_WORDS[verdict]}" for verdict, count in facts["verdicts"].items())
+    lines.extend(f"  {count} change with the first write: {what}" for what, count in facts["changes"].items())
+    if facts["interrupted"]:
+        lines.append("interrupted: the counts are of what was done until then")
+    else:
+        lines.append("held" if facts["holds"] else "NOT held")
+    return "\n".join(lines)
+
+
+@golden_group.command("extract")
+@click.argument("folder", metavar="SET", type=FOLDER)
+@click.argument("name", required=False)
+@click.option("-o", "--output", type=FOLDER, metavar="FILE", help="Instead of NAME.img.")
+def extract_command(folder: Path, name: str | None, output: Path | None) -> None:
+    """Unpack the image NAME of the golden set SET; without NAME list the images of the set."""
+    golden = manifest.load(folder)
+    if name is None:
+        for field in golden.manifest.images:
+            click.echo(f"{field.name}: {field.made.words}")
+        return
+    field_of = {field.name: field for field in golden.manifest.images}
+    if name not in field_of:
+        raise PowercutError(
+            f"There is no image {name} in {folder}; `powercut golden extract {folder}` lists them."
+        )
+    target = output or Path(f"{name}.img")
+    try:
+        atomic.write(target, golden.image(field_of[name]))
+    except OSError as error:
+        raise PowercutError(f"Cannot write {target}: {atomic.reason(error)}; say --output.") from error
+
+
+__all__ = ["golden_group"]

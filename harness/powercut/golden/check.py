@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: ISC
+"""Holding an engine build against a golden set: read, repair, write on, image by image, in other processes.
+
+An image is first read, and compared with what it held when it was recorded. Then the engine goes on with it:
+a few operations judged with the model, with the power cut after every device event, repair included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from powercut.engine import Engine, EngineRefusedError
+from powercut.errors import PowercutError
+from powercut.generate import operations
+from powercut.golden.manifest import Fact, GoldenSet, Holding, geometry_of, holding, without_times
+from powercut.isolated import HANG_SECONDS, Beat, Died, run
+from powercut.judge import Violation
+from powercut.run import RunOptions, run_trace
+from powercut.shrink import first_violation
+from powercut.trace import DEFAULTS, EngineOptions, EngineRef, Trace
+from powercut.vocabulary import Profile
+from powercut_models import Row
+from powercut_models.difference import Field, compare
+from powercut_models.image import ImageError
+
+#: Operations that an engine does on each image.
+OPERATIONS = 12
+
+#: Verdicts under which an image holds.
+GOOD = frozenset({"same", "other"})
+
+_DIFFERENCES_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One image to check."""
+
+    engine: str
+    options: EngineOptions
+    golden: GoldenSet
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one image showed.
+
+    verdict: `same` (what it held when it was recorded), `other` (another store that is right there),
+    `different`, `refused`, `crash`, `hang`, or `violation`: it reads right, and something goes wrong after
+    that. code: of a refusal; words: one sentence; lines: an entry or a fact each; states: crash states
+    judged while the engine wrote on; changes: what the engine's first writes change about the image itself.
+    """
+
+    name: str
+    verdict: str
+    words: str = ""
+    code: str = ""
+    lines: tuple[str, ...] = ()
+    states: int = 0
+    changes: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether all is well."""
+        return self.verdict in GOOD
+
+
+def check(
+    golden: GoldenSet,
+    engine: str,
+    options: EngineOptions = DEFAULTS,
+    *,
+    workers: int = 1,
+    hang_seconds: float = HANG_SECONDS,
+) -> Iterator[Checked]:
+    """Every image of the set, in its order as soon as all before it are through. Raises PowercutError."""
+    Engine.load(engine)
+    tasks = [Task(engine, options, golden, index) for index in range(len(golden.manifest.images))]
+    done: dict[int, Checked] = {}
+    given = 0
+    for index, outcome in run(check_here, tasks, workers=workers, hang_seconds=hang_seconds):
+        name = golden.manifest.images[index].name
+        done[index] = _death(name, outcome) if isinstance(outcome, Died) else outcome
+        while given in done:
+            yield done.pop(given)
+            given += 1
+
+
+def _death(name: str, died: Died) -> Checked:
+    where = "while it opened or read the image" if died.item == 0 else "while it wrote on"
+    what = "hangs" if died.kind == "hang" else "ended its process"
+    return Checked(name, died.kind, f"the engine {what} ({died.how}) {where}")
+
+
+def check_here(task: Task, beat: Beat) -> Checked:
+    """One image, in this process."""
+    engine = Engine.load(task.engine)
+    field = task.golden.manifest.images[task.index]
+    image, geometry = task.golden.image(field), geometry_of(field)
+    try:
+        rows = engine.entries(image, geometry, task.options)
+    except EngineRefusedError as error:
+        return Checked(field.name, "refused", f"{error.what} answers {error.code}", error.code)
+    timestamps = "timestamps" in engine.capabilities
+    shows = holding(rows, timestamps=timestamps)
+    expected = [task.golden.holding(number) for number in (field.holds, *field.allowed)]
+    if not timestamps:
+        expected = [without_times(store) for store in expected]
+    if shows not in expected:
+        lines = tuple(differences(expected[0], shows))
+        return Checked(field.name, "different", "what is read is not what the image held", lines=lines)
+    verdict = "same" if shows == expected[0] else "other"
+    beat(1)
+    trace = _trace(task, engine, image, rows)
+    if trace is None:
+        return Checked(field.name, verdict)
+    return _written(field.name, verdict, trace, engine, rows, beat)
+
+
+def _trace(task: Task, engine: Engine, image: bytes, rows: Sequence[Row]) -> Trace | None:
+    """What the engine does on the image: the same for the same image and engine."""
+    geometry = geometry_of(task.golden.manifest.images[task.index])
+    facts = engine.facts(image, geometry, task.options)
+    held = [(row.key, None if row.data is None else len(row.data)) for row in rows]
+    profile = Profile(geometry, engine.capabilities, facts.name_max)
+    made = operations(profile, task.index, OPERATIONS, held)
+    reference = EngineRef(engine.name, engine.version, task.options)
+    return Trace(geometry, tuple(made), reference, image=image)
+
+
+def _written(
+    name: str, verdict: str, trace: Trace, engine: Engine, rows: Sequence[Row], beat: Beat
+) -> Checked:
+    """The verdict once the engine has repaired the image and written on in it, cut at every device event."""
+    judged = run_trace(trace, engine, RunOptions(violations_max=1), tuple(rows))
+    beat(2)
+    changes = tuple(_changes(trace, engine))
+    if judged.violations:
+        worst = first_violation(judged) or judged.violations[0]
+        return Checked(
+            name, "violation", _words(worst), worst.code, worst.differences, judged.checked, changes
+        )
+    return Checked(name, verdict, states=judged.checked, changes=changes)
+
+
+def _words(violation: Violation) -> str:
+    return f"{violation.kind}: {violation.words}"
+
+
+def _changes(trace: Trace, engine: Engine) -> Iterator[str]:
+    """What the first write that is done changes in the superblock, of a littlefs image."""
+    assert trace.image is not None
+    first = next((index for index, op in enumerate(trace.operations) if op.writes), None)
+    if first is None:
+        return
+    made = trace.operations[: first + 1]
+    with engine.record(trace.geometry, made, image=trace.image, options=trace.engine.options) as done:
+        after = done.image(done.event_count)
+    try:
+        found = compare(trace.image, after, trace.geometry.block_size).superblock
+    except ImageError:
+        return
+    yield from (
+        f"{field.name.replace('_', ' ')} {_side(field, 'a')} -> {_side(field, 'b')}" for field in found
+    )
+
+
+def _side(field: Field, side: str) -> str:
+    value = getattr(field, side)
+    return ".".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def differences(expected: Holding, found: Holding) -> Iterator[str]:
+    """A line for each key that differs."""
+    sides = [{fact[0]: fact for fact in store} for store in (expected, found)]
+    keys = [key for key in sorted({*sides[0], *sides[1]}) if sides[0].get(key) != sides[1].get(key)]
+    for key in keys[:_DIFFERENCES_MAX]:
+        one, other = sides[0].get(key), sides[1].get(key)
+        words = _fact_words(one), _fact_words(other)
+        if words[0] == words[1] and one and other:
+            words = f"{words[0]} of {one[4]}", f"{words[1]} of {other[4]}"
+        yield f'"{key}": expected {words[0]}, found {words[1]}'
+    if len(keys) > _DIFFERENCES_MAX:
+        yield f"and {len(keys) - _DIFFERENCES_MAX} more"
+
+
+def _fact_words(fact: Fact | None) -> str:
+    if fact is None:
+        return "nothing"
+    return "a dictionary" if fact[3] is None else f"{fact[2]} bytes (sha256 {fact[3][:12]})"
+
+
+def demand_images(golden: GoldenSet) -> None:
+    """Raises PowercutError where a set has no images, or one that cannot be unpacked."""
+    if not golden.manifest.images:
+        raise PowercutError(f"The golden set {golden.folder} has no images; record it again.")
+    for field in golden.manifest.images:
+        golden.image(field)

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: ISC
+"""Golden sets: recorded the same each time, small, covering the format, and held against every build.
+
+The sets of this project's own releases are the folders of tests/golden that have a golden.json.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from powercut.cli import main
+from powercut.errors import PowercutError
+from powercut.geometry import Geometry
+from powercut.golden import manifest
+from powercut.golden.check import Checked, check
+from powercut.golden.record import Recorded, Request, choose, record, record_here, write
+from powercut.trace import DEFAULTS, EngineOptions
+from powercut_models.features import KNOWN
+from powercut_models.image import ImageError, read_image
+
+SETS = sorted(path.parent for path in Path(__file__).resolve().parents[1].glob("golden/*/golden.json"))
+TOY = str(Path(__file__).parent / "toy.py")
+SMALL = Request("skink", (Geometry(16, 16, 256, 96, 0xFF),), (DEFAULTS,))
+TOY_DEVICE = Geometry(16, 16, 1024, 48, 0xFF)
+
+Told = Callable[..., tuple[int, dict[str, Any]]]
+
+
+def no_beat(item: int) -> None:
+    """In this process nobody listens."""
+
+
+@pytest.fixture
+def told(capfd: pytest.CaptureFixture[str]) -> Told:
+    """A command with --json: its exit code and what it prints."""
+
+    def run(*arguments: object) -> tuple[int, dict[str, Any]]:
+        capfd.readouterr()
+        code = main([*map(str, arguments), "--json"])
+        return code, json.loads(capfd.readouterr().out)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small() -> Recorded:
+    return record_here(SMALL, no_beat)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def toy_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The sets of both versions of the toy engine."""
+    folder = tmp_path_factory.mktemp("toy")
+    for name in ("V1", "V2"):
+        made = record_here(Request(f"{TOY}:{name}", (TOY_DEVICE,), (DEFAULTS,), 9), no_beat)  # type: ignore[arg-type]
+        write(made, folder / name)
+    return {name: folder / name for name in ("V1", "V2")}
+
+
+# --- this project's own sets ---------------------------------------------------------------------------
+
+
+def test_there_is_a_set_of_each_release() -> None:
+    assert {path.name for path in SETS} == {"skink-0.1.0"}
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_this_build_holds_against_the_set_of_a_release(folder: Path, told: Told) -> None:
+    code, found = told("golden", "check", folder)
+    assert code == 0, [one for one in found["results"] if one["verdict"] not in ("same", "other")]
+    assert found["checked"] == found["images"] == len(manifest.load(folder).manifest.images) > 40
+    assert found["crash_states"] > 1000
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_real_littlefs_holds_against_the_set_of_a_release(folder: Path) -> None:
+    found = list(check(manifest.load(folder), "littlefs"))
+    assert [one for one in found if not one.holds] == []
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_a_set_is_small_and_covers_the_format(folder: Path) -> None:
+    golden = manifest.load(folder)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 300_000
+    covers = {feature for field in golden.manifest.images for feature in field.covers}
+    for step in ("append", "compaction", "split", "drop", "new dictionary", "dictionary gone"):
+        for how in ("after a prog of a block: newest", "after an erase of a block: free", "in half a prog"):
+            assert any(feature.startswith(f"mid-{step}: {how}") for feature in covers), (step, how)
+    assert {
+        "state: a value is moving", "state: a dictionary is moving", "state: orphans to look for",
+        "pair: an orphan on the list", "pair: the other block holds no valid commit",
+        "log: a torn commit behind it", "log: the forward checksum differs",
+        "dictionary: three pairs or more", "value: 4 blocks",
+        "value: 9 blocks or more", "tag: a hard tail", "tag: a checksum of a value",
+        "version: 2.0", "version: 2.1",
+    } <= covers  # fmt: skip
+    assert golden.manifest.absent is not None
+    assert covers & KNOWN == KNOWN - set(golden.manifest.absent)
+    made = {
+        (field.made.kind, field.options.disk_minor, field.options.value_checks)
+        for field in golden.manifest.images
+    }
+    assert {("clean", 0, 0), ("cut", 0, 0), ("torn", 0, 0), ("clean", 1, 0), ("clean", 0, 1)} <= made
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_the_independent_reader_sees_in_a_set_what_it_holds(folder: Path) -> None:
+    golden = manifest.load(folder)
+    for field in golden.manifest.images:
+        rows = read_image(golden.image(field), field.geometry.block_size).entries()
+        shown = manifest.holding(row for row in rows)  # type: ignore[arg-type]
+        assert shown in [golden.holding(number) for number in (field.holds, *field.allowed)], field.name
+
+
+# --- recording -----------------------------------------------------------------------------------------
+
+
+def test_the_same_build_records_the_same_bytes(small: Recorded, tmp_path: Path) -> None:
+    again = record(SMALL)  # in another process
+    for name, made in (("one", small), ("other", again)):
+        write(made, tmp_path / name)
+    sides = [
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "other")
+    ]
+    assert len(sides[0]) > 20
+    assert sides[0] == sides[1]
+
+
+def test_the_chosen_images_show_all_that_any_cut_shows(small: Recorded) -> None:
+    assert small.covered == small.features > 100
+    assert len(small.images) < small.candidates / 4
+    assert len({field.sha256 for field in small.manifest.images}) == len(small.images)
+    capped = record_here(Request("skink", SMALL.geometries, SMALL.variants, images_max=5), no_beat)  # type: ignore[arg-type]
+    assert len(capped.images) == 5
+    assert capped.covered < capped.features
+
+
+def test_the_choice_is_greedy_and_names_what_each_image_adds() -> None:
+    class Fake:
+        def __init__(self, *features: str) -> None:
+            self.features = frozenset(features)
+
+    chosen = choose([Fake("a"), Fake("a", "b", "c"), Fake("c", "d"), Fake("d")], 9)  # type: ignore[list-item]
+    assert [sorted(adds) for _, adds in chosen] == [["a", "b", "c"], ["d"]]
+
+
+def test_a_manifest_follows_its_schema_and_is_read_back(small: Recorded, tmp_path: Path, root: Path) -> None:
+    write(small, tmp_path)
+    text = (tmp_path / manifest.MANIFEST).read_text()
+    jsonschema.Draft202012Validator(manifest.schema()).validate(json.loads(text))
+    assert json.loads((root / "tests/golden/schema.json").read_text()) == manifest.schema()
+    golden = manifest.load(tmp_path)
+    assert golden.manifest == small.manifest
+    assert {field.name: golden.image(field) for field in golden.manifest.images} == small.images
+
+
+def test_an_engine_of_another_format_is_recorded_and_held(tmp_path: Path, told: Told) -> None:
+    code, made = told(
+        "golden", "record", tmp_path, "--engine", "ditto", "--block-size", 512, "--block-count", 64
+    )
+    assert code == 0
+    assert made["absent"] is None
+    assert made["covered"] == made["features"] > 15
+    assert set(made["kinds"]) == {"clean", "cut", "torn"}
+    code, found = told("golden", "check", tmp_path)
+    assert (code, found["verdicts"]) == (0, {"same": made["images"]})
+    golden = manifest.load(tmp_path)
+    with pytest.raises(ImageError):
+        read_image(golden.image(golden.manifest.images[0]))
+
+
+def test_recording_anew_takes_away_the_images_that_are_no_longer_in_the_set(
+    toy_sets: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(toy_sets["V1"], folder)
+    (folder / "mine.img.xz").write_bytes(b"not of the set")
+    golden = manifest.load(folder)
+    images = {field.name: golden.image(field) for field in golden.manifest.images[:2]}
+    golden.manifest.images[2:] = []
+    manifest.save(folder, golden.manifest, images)
+    assert {path.name for path in folder.iterdir()} == {
+        "golden.json", "mine.img.xz", *(f"{name}.img.xz" for name in images),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--engine", f"{TOY}:V1Forgets", "--block-size", "1024", "--block-count", "32"],
+            "is no build to record",
+        ),
+        (["--engine", f"{TOY}:Nobody"], "Cannot use"),
+        (["--engine", "nobody"], "There is no built-in engine nobody"),
+        (["--block-size", "16", "--block-count", "2"], "takes none of the devices"),
+        (["--options", "colour=red"], "engine option"),
+        (["--options", "disk_minor=9"], "takes none of the devices"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["golden", "record", str(tmp_path / "set"), *arguments]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "set").exists()
+
+
+# --- checking ------------------------------------------------------------------------------------------
+
+
+def verdicts(folder: Path, engine: str, **options: Any) -> dict[str, list[Checked]]:
+    """Of the last images of a set alone: an engine in Python is slow."""
+    golden = manifest.load(folder)
+    golden.manifest.images[:-3] = []
+    found: dict[str, list[Checked]] = {}
+    for one in check(golden, f"{TOY}:{engine}", **options):
+        found.setdefault(one.verdict, []).append(one)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader"), [("V1", "V1"), ("V1", "V2"), ("V2", "V2"), ("V1", "V1Careless")]
+)
+def test_builds_that_read_a_set_hold(toy_sets: dict[str, Path], writer: str, reader: str) -> None:
+    assert set(verdicts(toy_sets[writer], reader)) == {"same"}
+
+
+def test_a_build_that_refuses_a_set_is_told_with_its_code(toy_sets: dict[str, Path]) -> None:
+    found = verdicts(toy_sets["V2"], "V1")
+    assert {one.code for one in found["refused"]} == {"UNSUPPORTED"}
+    assert not found["refused"][0].holds
+
+
+def test_a_build_that_misreads_a_set_is_caught_key_by_key(toy_sets: dict[str, Path]) -> None:
+    found = verdicts(toy_sets["V2"], "V1Careless")
+    assert any('"ab"' in line or '"v3"' in line for one in found["different"] for line in one.lines)
+    assert not any(one.holds for one in found["different"])
+
+
+def test_a_build_that_dies_or_hangs_is_contained(
+    toy_sets: dict[str, Path],
+) -> None:
+    for engine, kind, how in (("V1Dies", "crash", "SIGABRT"), ("V1Hangs", "hang", "nothing happened")):
+        golden = manifest.load(toy_sets["V2"])
+        golden.manifest.images[2:] = []
+        found = list(check(golden, f"{TOY}:{engine}", hang_seconds=1.0))
+        assert {one.verdict for one in found} == {kind}
+        assert how in found[0].words
+
+
+def test_a_build_that_reads_right_and_writes_wrong_is_caught(toy_sets: dict[str, Path]) -> None:
+    found = verdicts(toy_sets["V1"], "V2ReadOnly")
+    assert set(found) == {"violation"}
+    assert "READ_ONLY" in found["violation"][0].words
+
+
+def test_the_command_says_what_does_not_hold(
+    toy_sets: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["golden", "check", str(toy_sets["V2"]), "--engine", f"{TOY}:V1"]) == 1
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[-1] == "NOT held"
+    assert any(line.endswith("refused: mount answers UNSUPPORTED") for line in lines)
+
+
+def test_an_image_is_taken_out_of_a_set(toy_sets: dict[str, Path], tmp_path: Path, capfd: Any) -> None:
+    folder = toy_sets["V1"]
+    field = manifest.load(folder).manifest.images[0]
+    assert main(["golden", "extract", str(folder)]) == 0
+    assert f"{field.name}: {field.made.words}" in capfd.readouterr().out.splitlines()
+    assert main(["golden", "extract", str(folder), field.name, "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out").read_bytes() == manifest.load(folder).image(field)
+    assert main(["golden", "extract", str(folder), "nobody"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda folder: (folder / "golden.json").unlink(), "is no golden set"),
+        (lambda folder: (folder / "golden.json").write_text("{"), "is damaged"),
+        (lambda folder: edit(folder, version=2), "a newer powercut is needed"),
+        (lambda folder: edit(folder, format="powercut-trace"), "is damaged"),
+        (lambda folder: edit(folder, colour="red"), "is damaged"),
+        (lambda folder: edit(folder, entries=[]), "an entry that is not there"),
+        (lambda folder: edit(folder, contents=[]), "a store that is not there"),
+        (lambda folder: edit(folder, images=[]), "has no images"),
+        (lambda folder: first_image(folder).write_bytes(b"no xz"), "cannot be unpacked"),
+        (lambda folder: shutil.copy(*sorted(folder.glob("*.xz"))[:0:-1][:1], first_image(folder)), "SHA-256"),
+        (lambda folder: first_image(folder).unlink(), "Cannot read"),
+    ],
+)
+def test_a_damaged_set_is_told_in_one_sentence(
+    damage: Callable[[Path], object], words: str, toy_sets: dict[str, Path], tmp_path: Path, capfd: Any
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(toy_sets["V1"], folder)
+    damage(folder)
+    assert main(["golden", "check", str(folder)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert words in line
+
+
+def edit(folder: Path, **fields: object) -> None:
+    text = json.loads((folder / "golden.json").read_text())
+    (folder / "golden.json").write_text(json.dumps(text | fields))
+
+
+def first_image(folder: Path) -> Path:
+    return min(folder.glob("*.xz"))
+
+
+def test_a_set_that_is_damaged_is_not_written_over(toy_sets: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "golden.json").write_text("precious")
+    with pytest.raises(PowercutError):
+        manifest.save(tmp_path, manifest.load(toy_sets["V1"]).manifest, {})
+    assert (tmp_path / "golden.json").read_text() == "precious"
+
+
+def test_options_are_typed_as_the_docs_say(tmp_path: Path) -> None:
+    from powercut.options import options_text, parse_options
+
+    assert parse_options("") == EngineOptions()
+    given = parse_options("disk_minor=2.0, value_checks=on,name_max=64")
+    assert given == EngineOptions(name_max=64, disk_minor=1, value_checks=1)
+    assert parse_options(options_text(given)) == given
+    for wrong in ("disk_minor", "disk_minor=two", "value_checks=maybe", "name_max=-1", "x=1"):
+        with pytest.raises(PowercutError):
+            parse_options(wrong)
