@@ -80,6 +80,10 @@ class Prediction:
         ]
         return min(found, key=lambda one: (len(one.differences), -one.done))
 
+    def counts(self, done: int, in_flight: bool) -> range:
+        """After how many operations the stores are that are allowed there, on a device that did not fail."""
+        return range(self._kept(done), done + in_flight + 1)
+
     def words(self, done: int, in_flight: bool) -> str:
         """Which stores are allowed there: ``operation 3 done or not done``."""
         kept = self._kept(done)

@@ -203,7 +203,7 @@ def _check_text(facts: dict[str, Any]) -> str:
         f"{recorded['name']} {recorded['version']}, {facts['crash_states']:,} power cuts while it wrote on:"
     )
     lines.extend(f"  {count} {_WORDS[verdict]}" for verdict, count in facts["verdicts"].items())
-    lines.extend(f"  {count} change with the first write: {what}" for what, count in facts["changes"].items())
+    lines.extend(f"  {count} are changed as it writes on: {what}" for what, count in facts["changes"].items())
     if facts["interrupted"]:
         lines.append("interrupted: the counts are of what was done until then")
     else:

@@ -17,9 +17,7 @@ from powercut.golden.manifest import Holding, holding
 from powercut.golden.workload import Workload
 from powercut.isolated import Beat
 from powercut.ops import op_text
-from powercut.options import options_text
 from powercut.predict import Prediction, predict
-from powercut.trace import DEFAULTS
 from powercut_models.features import role, step, structure
 from powercut_models.image import Image, ImageError, Survey, survey
 
@@ -61,7 +59,7 @@ def candidates(engine: Engine, workload: Workload, beat: Beat) -> Iterator[Candi
                 )
             yield from _Cuts(engine, workload, run, prediction).all(beat)
         finally:
-            prediction.model.close()
+            prediction.close()
 
 
 class _Cuts:
@@ -70,7 +68,7 @@ class _Cuts:
     def __init__(self, engine: Engine, workload: Workload, run: Run, prediction: Prediction) -> None:
         self._engine, self._workload, self._run = engine, workload, run
         self._timestamps = "timestamps" in engine.capabilities
-        self._model = prediction.model
+        self._prediction = prediction
         self._positions = [run.position(state) for state in range(run.event_count + 1)]
         self._stores: dict[int, Holding] = {}
         self._seen: tuple[int, Survey | None] = (-1, None)
@@ -99,8 +97,7 @@ class _Cuts:
         run, workload = self._run, self._workload
         allowed: set[Holding] = set()
         for at in around:
-            done, in_flight = self._positions[at]
-            allowed |= {self._store(done), self._store(done + 1) if in_flight else self._store(done)}
+            allowed |= {self._store(count) for count in self._prediction.counts(*self._positions[at])}
         words = self._words(kind, state)
         try:
             rows = self._engine.entries(image, workload.geometry, workload.options)
@@ -132,7 +129,7 @@ class _Cuts:
     def _store(self, done: int) -> Holding:
         """What the model holds after so many operations."""
         if done not in self._stores:
-            self._stores[done] = holding(self._model.rows(done), timestamps=self._timestamps)
+            self._stores[done] = holding(self._prediction.model.rows(done), timestamps=self._timestamps)
         return self._stores[done]
 
     def _words(self, kind: str, state: int) -> str:
@@ -150,8 +147,8 @@ class _Cuts:
     # --- features --------------------------------------------------------------------------------------
 
     def _features(self, kind: str, state: int, image: bytes, shows: Holding) -> Iterator[str]:
-        told = options_text(self._workload.options)
-        prefix = f"{told}: " if self._workload.options != DEFAULTS else ""
+        variant = self._workload.variant
+        prefix = f"{variant}: " if variant else ""
         if kind == "clean":
             yield f"{prefix}clean: {self._workload.name if state else 'empty'}"
         yield from self._structure(state if kind != "torn" else -1, image)

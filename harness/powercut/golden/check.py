@@ -50,7 +50,7 @@ class Checked:
     verdict: `same` (what it held when it was recorded), `other` (another store that is right there),
     `different`, `refused`, `crash`, `hang`, or `violation`: it reads right, and something goes wrong after
     that. code: of a refusal; words: one sentence; lines: an entry or a fact each; states: crash states
-    judged while the engine wrote on; changes: what the engine's first writes change about the image itself.
+    judged while the engine wrote on; changes: what it changes in the image's superblock by that.
     """
 
     name: str
@@ -150,21 +150,18 @@ def _words(violation: Violation) -> str:
 
 
 def _changes(trace: Trace, engine: Engine) -> Iterator[str]:
-    """What the first write that is done changes in the superblock, of a littlefs image."""
+    """What the engine changes in the superblock of a littlefs image as it writes on."""
     assert trace.image is not None
-    first = next((index for index, op in enumerate(trace.operations) if op.writes), None)
-    if first is None:
-        return
-    made = trace.operations[: first + 1]
-    with engine.record(trace.geometry, made, image=trace.image, options=trace.engine.options) as done:
+    with engine.record(
+        trace.geometry, trace.operations, image=trace.image, options=trace.engine.options
+    ) as done:
         after = done.image(done.event_count)
     try:
         found = compare(trace.image, after, trace.geometry.block_size).superblock
     except ImageError:
         return
-    yield from (
-        f"{field.name.replace('_', ' ')} {_side(field, 'a')} -> {_side(field, 'b')}" for field in found
-    )
+    for field in found:
+        yield f"{field.name.replace('_', ' ')} {_side(field, 'a')} -> {_side(field, 'b')}"
 
 
 def _side(field: Field, side: str) -> str:

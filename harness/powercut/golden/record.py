@@ -112,7 +112,8 @@ def workloads(engine: Engine, request: Request) -> Iterator[Workload]:
         for name, ops in operations(profile).items():
             if number == 0 or name in _EVERYWHERE:
                 for options in variants if number == 0 else variants[:1]:
-                    yield Workload(_name(name, geometry, options), geometry, options, ops)
+                    variant = options_text(options) if options != variants[0] else ""
+                    yield Workload(_name(name, geometry, options), geometry, options, ops, variant)
     if not some:
         raise PowercutError(
             f"{engine.name} {engine.version} takes none of the devices: {refused}; say --block-size and "

@@ -29,12 +29,14 @@ VARIANTS = (DEFAULTS, EngineOptions(disk_minor=1), EngineOptions(value_checks=1)
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A run of a golden set: a name, the device, what the engine is told, what it is to do."""
+    """A run of a golden set: a name, the device, what the engine is told, what it is to do. variant: what is
+    told in words, where the same is done without that, too."""
 
     name: str
     geometry: Geometry
     options: EngineOptions
     operations: tuple[Op, ...]
+    variant: str = ""
 
 
 def operations(profile: Profile) -> dict[str, tuple[Op, ...]]:
@@ -46,7 +48,18 @@ def operations(profile: Profile) -> dict[str, tuple[Op, ...]]:
         "wide": _wide,
         "log": _log,
     }
-    return {name: tuple(bounded(profile, _able(profile, make(profile)))) for name, make in lists.items()}
+    return {
+        name: tuple(_synced(profile, bounded(profile, _able(profile, make(profile)))))
+        for name, make in lists.items()
+    }
+
+
+def _synced(profile: Profile, wanted: Iterator[Op]) -> Iterator[Op]:
+    """With a sync after every third, where that is what makes durable."""
+    for number, op in enumerate(wanted, 1):
+        yield op
+        if "sync" in profile.capabilities and number % 3 == 0:
+            yield Op("sync", b"")
 
 
 def _able(profile: Profile, wanted: Iterator[Op]) -> Iterator[Op]:
