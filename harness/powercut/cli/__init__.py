@@ -21,6 +21,7 @@ HELD, VIOLATION, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 COMMANDS: Final[dict[str, str]] = {
     "run": "powercut.cli.run",
     "replay": "powercut.cli.replay",
+    "explain": "powercut.cli.explain",
     "corpus": "powercut.cli.corpus",
     "bench": "powercut.cli.bench",
     "format": "powercut.cli.store",

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: ISC
+"""``powercut explain``: a saved failure for people, on the terminal or as a page."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from powercut import atomic
+from powercut.cli.run import default_jobs
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.replay import engine_for, replay
+from powercut.report.fields import story_fields
+from powercut.report.page import explain_page
+from powercut.report.story import tell
+from powercut.report.terminal import print_story
+from powercut.trace import load
+
+EXAMPLES = """\
+\b
+Examples:
+  powercut explain traces/NAME.trace.json
+  powercut explain traces/NAME.trace.json --engine ./libmine.so --html why.html
+"""
+
+
+@click.command("explain", epilog=EXAMPLES)
+@click.argument("trace", type=click.Path(path_type=Path))
+@click.option("--engine", help="A name, or the path of a library, in place of the trace's own.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that needs no network."
+)
+@click.option("--at", type=click.IntRange(0), metavar="K", help="The cut after K device events instead.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def explain_command(
+    trace: Path, *, engine: str | None, html: Path | None, at: int | None, jobs: int | None, as_json: bool
+) -> int:
+    """Explain what happens in a saved trace: what was written, when the power went, what was lost, what the
+    engine made of it, and what it should have.
+
+    Tells about the first crash state that breaks a promise; where none does, about the trace's own. The exit
+    code is 1 where a promise is broken, as with `replay`.
+    """
+    loaded = load(trace)
+    name = engine_for(loaded, engine)
+    shown = replay(loaded, name, jobs or default_jobs())
+    story = tell(loaded, Engine.load(name), shown, at)
+    if html is not None:
+        _write(html, explain_page(story, _command(trace, engine)))
+    if as_json:
+        click.echo(json.dumps(story_fields(story), indent=1, ensure_ascii=False))
+    elif html is None:
+        print_story(story, Console())
+    else:
+        click.echo(f"{html}: {'held' if shown.violation is None else f'violation ({shown.violation.kind})'}")
+    return 0 if shown.violation is None else 1
+
+
+def _command(trace: Path, engine: str | None) -> str:
+    """The arguments that show the same again."""
+    more = [] if engine is None else ["--engine", engine]
+    return shlex.join([str(trace), *more])
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        atomic.write(path, page.encode())
+    except OSError as error:
+        raise PowercutError(f"Cannot write {path}: {atomic.reason(error)}; name another file.") from error

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: ISC
+"""Everything there is to say about a trace's crash state, gathered once for terminal, page and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from powercut.engine import PROBE_KEY, Engine, EngineRefusedError, Event, Run
+from powercut.errors import PowercutError
+from powercut.fault import Cut, Fault, prefix
+from powercut.judge import Violation
+from powercut.ops import Literal, Op, op_text
+from powercut.predict import Prediction, predict
+from powercut.replay import DEADLY, Replay
+from powercut.report.cause import Cause, cause_of
+from powercut.report.contents import Contents, compare_contents
+from powercut.report.decode import Both, Line, block_lines, side_by_side
+from powercut.report.film import Film, FilmMaker, Frame, film_recovery, film_run
+from powercut.report.owners import Owner, Reading, read_device
+from powercut.run import initial_rows, record
+from powercut.trace import Trace
+
+#: Blocks that are shown side by side.
+BLOCKS_MAX = 8
+
+#: Violations that show only when the recovered store is written to.
+AFTER_WRITING = frozenset({"write", "lost_write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation: what it is, what it answered, its device events (numbers from 0, empty: none), and where
+    it stands to the cut: ``done``, ``at hand`` or ``after``."""
+
+    index: int
+    words: str
+    code: str
+    events: range
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The device at one moment. ``frame``: its number in the film; None: the moment is in no film."""
+
+    name: str
+    title: str
+    owners: dict[int, Owner]
+    image: bytes
+    frame: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One block on two snapshots, line by line."""
+
+    block: int
+    left: Owner
+    right: Owner
+    rows: tuple[Both, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the same in both."""
+        return all(row.same for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happened. Of an engine that ended its own process only the first fields are known.
+
+    ``steps``: the operations; ``events``: of the whole uncut run; ``left`` and ``right``: which snapshots
+    ``compared`` compares.
+    """
+
+    trace: Trace
+    engine: str
+    shown: Replay
+    fault: Fault | None
+    steps: tuple[Step, ...]
+    events: tuple[Event, ...] = ()
+    film: Film | None = None
+    snapshots: tuple[Snapshot, ...] = ()
+    contents: Contents | None = None
+    recovery: str = ""
+    left: str = ""
+    right: str = ""
+    compared: tuple[Compared, ...] = ()
+    cause: Cause | None = None
+    littlefs: bool = False
+    in_flight: bool = False
+
+    @property
+    def violation(self) -> Violation | None:
+        """The broken promise, if there is one."""
+        return self.shown.violation
+
+    def snapshot(self, name: str) -> Snapshot:
+        """A snapshot by its name."""
+        return next(one for one in self.snapshots if one.name == name)
+
+
+def tell(trace: Trace, engine: Engine, shown: Replay, state: int | None = None) -> Story:
+    """The story of the replayed trace: at ``state`` if given, else at its violation, else at the trace's own
+    crash state, else at the end. Raises PowercutError where the engine does not take the device."""
+    title = f"{engine.name} {engine.version}"
+    if shown.violation is not None and shown.violation.kind in DEADLY:
+        steps = tuple(Step(i, op_text(op), "?", range(0), "done") for i, op in enumerate(trace.operations))
+        cause = cause_of(trace, engine, shown.violation, None)
+        return Story(trace, title, shown, None, steps, cause=cause)
+    with record(trace, engine) as run:
+        prediction = predict(run, trace.operations, initial_rows(trace))
+        try:
+            teller = _Teller(trace, engine, run, prediction, shown, _fault(trace, run, shown, state))
+            return teller.tell(title)
+        finally:
+            prediction.model.close()
+
+
+def _fault(trace: Trace, run: Run, shown: Replay, state: int | None) -> Fault:
+    """The crash state to tell about."""
+    if state is not None and state > run.event_count:
+        raise PowercutError(f"There is no crash state {state}: the run has {run.event_count} device events.")
+    if state is None and shown.violation is not None:
+        state = shown.violation.state
+        if state is None and shown.violation.op is not None:
+            state = _range(_events(run, len(trace.operations))[shown.violation.op], run.event_count).stop
+    if state is None:
+        state = trace.state
+    return prefix(run.event_count if state is None else min(state, run.event_count))
+
+
+def _events(run: Run, count: int) -> list[list[int]]:
+    """The numbers, from 0, of each operation's device events; the last list: of what belongs to none."""
+    events: list[list[int]] = [[] for _ in range(count + 1)]
+    for index in range(run.event_count):
+        events[min(run.position(index)[0], count)].append(index)
+    return events
+
+
+def _range(numbers: list[int], otherwise: int) -> range:
+    return range(numbers[0], numbers[-1] + 1) if numbers else range(otherwise, otherwise)
+
+
+class _Teller:
+    """Gathers the parts."""
+
+    def __init__(
+        self, trace: Trace, engine: Engine, run: Run, prediction: Prediction, shown: Replay, fault: Fault
+    ) -> None:
+        self._trace, self._engine, self._run = trace, engine, run
+        self._prediction, self._shown, self._fault = prediction, shown, fault
+        self._cut: Cut = fault.cuts[0]
+        self._done, self._in_flight = run.position(self._cut.at)
+        self._op_events = _events(run, len(trace.operations))
+        self._words = [f"operation {i} ({op_text(op)})" for i, op in enumerate(trace.operations)]
+        start = run.image(0)
+        self._littlefs = read_device(start, trace.geometry).seen is not None
+        self._crash = run.image(self._cut.at)
+
+    @property
+    def _hand(self) -> int | None:
+        """The operation at hand: under way, or the last that returned; None before the first."""
+        if self._in_flight:
+            return self._done
+        return self._done - 1 if self._done else None
+
+    def tell(self, title: str) -> Story:
+        """The whole story."""
+        maker, probed = FilmMaker(self._trace.geometry, littlefs=self._littlefs), self._probed()
+        ops: list[int | None] = [None] * self._run.event_count
+        for op, numbers in enumerate(self._op_events[:-1]):
+            for number in numbers:
+                ops[number] = op
+        film_run(maker, self._run, self._cut, ops, self._words)
+        maker.film.cut_frame = len(maker.film.frames)
+        maker.add(Frame("cut", "cut", self._cut.at, self._cut_words(), self._hand), self._crash, None)
+        recovered, recovery = self._recover(maker, probed)
+        contents = self._contents(recovered, probed)
+        snapshots = self._snapshots(maker, contents, recovered)
+        left, right = ("cut", "after") if probed and recovered is not None else ("expected", "cut")
+        sides = {one.name: one for one in snapshots}
+        violation = self._shown.violation
+        cause = None if violation is None else cause_of(self._trace, self._engine, violation, contents)
+        return Story(
+            trace=self._trace,
+            engine=title,
+            shown=self._shown,
+            fault=self._fault,
+            steps=self._steps(),
+            events=tuple(self._run.event(index) for index in range(self._run.event_count)),
+            film=maker.film,
+            snapshots=snapshots,
+            contents=contents,
+            recovery=recovery,
+            left=left,
+            right=right,
+            compared=self._compared(sides[left], sides[right], maker.film),
+            cause=cause,
+            littlefs=self._littlefs,
+            in_flight=self._in_flight,
+        )
+
+    def _probed(self) -> bool:
+        violation = self._shown.violation
+        return violation is not None and violation.kind in AFTER_WRITING
+
+    def _cut_words(self) -> str:
+        if self._shown.violation is not None and self._shown.violation.state is None:
+            return "here the run went wrong, without any power cut"
+        return "the power goes"
+
+    # --- the recovery ------------------------------------------------------------------------------------
+
+    def _recover(self, maker: FilmMaker, probed: bool) -> tuple[bytes | None, str]:
+        """What mounting (and, if ``probed``, setting a fresh key) does to the crash state: the device after
+        it, None where it does not mount, and the words."""
+        operations = [Op("set", PROBE_KEY, value=Literal(PROBE_KEY))] if probed else []
+        try:
+            mount_events = self._recovery(()).event_count
+            with self._recovery(operations) as recovery:
+                stages = ["in the mount"] * mount_events
+                stages += ["in the fresh set"] * (recovery.event_count - mount_events)
+                film_recovery(maker, recovery, stages)
+                words = _recovery_words(mount_events, recovery, probed)
+                return recovery.image(recovery.event_count), words
+        except EngineRefusedError as error:
+            return None, f"The engine does not take what is left: {error.what} answers {error.code}."
+
+    def _recovery(self, operations: Sequence[Op]) -> Run:
+        return self._engine.record(
+            self._trace.geometry, operations, image=self._crash, options=self._trace.engine.options
+        )
+
+    # --- the store ---------------------------------------------------------------------------------------
+
+    def _contents(self, recovered: bytes | None, probed: bool) -> Contents:
+        allowed = [self._done, self._done + 1] if self._in_flight else [self._done]
+        image = recovered if probed and recovered is not None else self._crash
+        disk: Reading | None = read_device(image, self._trace.geometry) if self._littlefs else None
+        return compare_contents(
+            self._run, self._prediction, image, allowed, disk, probed=probed and recovered is not None
+        )
+
+    # --- snapshots and blocks ----------------------------------------------------------------------------
+
+    def _snapshots(
+        self, maker: FilmMaker, contents: Contents, recovered: bytes | None
+    ) -> tuple[Snapshot, ...]:
+        film, hand = maker.film, self._hand
+        events = range(0) if hand is None else _range(self._op_events[hand], self._cut.at)
+        before = (
+            min(max(events.start - film.skipped, 0), film.cut_frame - 1) if events else film.cut_frame - 1
+        )
+        title = "before the first operation" if hand is None else f"before operation {hand}"
+        found = [
+            self._of_frame("before", title, film, before, self._run.image(film.skipped + before)),
+            self._of_frame("cut", "at the cut", film, film.cut_frame, self._crash),
+        ]
+        if recovered is not None:
+            title = "after the fresh set" if self._probed() else "after the recovery"
+            found.append(self._of_frame("after", title, film, len(film.frames) - 1, recovered))
+        found.append(self._expected(contents, found[0], events))
+        return tuple(found)
+
+    def _expected(self, contents: Contents, before: Snapshot, events: range) -> Snapshot:
+        """The device as an uncut run has it where the store is the nearest allowed one."""
+        if self._in_flight and contents.done == self._done:
+            return replace(before, name="expected")
+        at = events.stop if self._in_flight else self._cut.at
+        title = f"uncut, after operation {self._hand}" if self._hand is not None else "uncut, at the start"
+        image = self._run.image(at)
+        maker = FilmMaker(self._trace.geometry, littlefs=self._littlefs)
+        maker.add(Frame("run", "start", at, title), image, None)
+        return self._of_frame("expected", title, maker.film, 0, image, inside=False)
+
+    @staticmethod
+    def _of_frame(
+        name: str, title: str, film: Film, index: int, image: bytes, *, inside: bool = True
+    ) -> Snapshot:
+        frame = film.frames[index]
+        return Snapshot(name, title, film.owners_at(index), image, index if inside else None, frame.problem)
+
+    def _compared(self, left: Snapshot, right: Snapshot, film: Film) -> tuple[Compared, ...]:
+        size = self._trace.geometry.block_size
+        found = []
+        for block in self._concerned(left, right)[:BLOCKS_MAX]:
+            sides = [one.image[block * size : (block + 1) * size] for one in (left, right)]
+            pair = block in film.pair_blocks
+            lines: list[tuple[Line, ...]] = [block_lines(block, side, pair=pair) for side in sides]
+            found.append(Compared(block, left.owners[block], right.owners[block], side_by_side(*lines)))
+        return tuple(found)
+
+    def _concerned(self, left: Snapshot, right: Snapshot) -> list[int]:
+        """Blocks to look at: those that differ, then those that the operation at hand wrote, then those of
+        the pairs that speak."""
+        size, hand = self._trace.geometry.block_size, self._hand
+        differing = [
+            block
+            for block in range(self._trace.geometry.block_count)
+            if left.image[block * size : (block + 1) * size] != right.image[block * size : (block + 1) * size]
+        ]
+        written = [] if hand is None else [self._run.event(index) for index in self._op_events[hand]]
+        touched = [event.block for event in written if event.kind != "sync"]
+        speaking = [block for block, owner in right.owners.items() if owner.speaks]
+        return list(dict.fromkeys([*differing, *touched, *speaking]))
+
+    def _steps(self) -> tuple[Step, ...]:
+        steps = []
+        for index, op in enumerate(self._trace.operations):
+            place = "done" if index < self._done else "after"
+            place = "at hand" if index == self._hand else place
+            events = _range(self._op_events[index], 0)
+            steps.append(Step(index, op_text(op), self._run.code(index), events, place))
+        return tuple(steps)
+
+
+def _recovery_words(mount_events: int, recovery: Run, probed: bool) -> str:
+    mount = (
+        "The mount after the cut wrote nothing."
+        if mount_events == 0
+        else (f"The mount after the cut made {mount_events} device events.")
+    )
+    if not probed:
+        return mount
+    more = recovery.event_count - mount_events
+    return f"{mount} A fresh set then answered {recovery.code(0)} and made {more}."

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: ISC
+"""A story on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from powercut.ops import key_text
+from powercut.report import owners, words
+from powercut.report.decode import Line
+from powercut.report.page import MARKS, shown_blocks
+from powercut.report.story import Compared, Snapshot, Step, Story
+
+#: Operations before the one at hand, and behind it, that are shown.
+BEFORE, BEHIND = 8, 2
+
+#: Lines that are the same on both sides, around those that differ.
+AROUND = 2
+
+_COLOURS = {
+    "root": "magenta", "pair": "blue", "value": "yellow", "orphan": "red", "now": "yellow",
+    "earlier": "blue", "kept": "magenta", "stale": "dim", "free": "dim",
+}  # fmt: skip
+
+_EVENTS = {"prog": "■", "erase": "□", "sync": "┃"}
+
+
+def print_story(story: Story, console: Console) -> None:
+    """Prints the whole story."""
+    held = story.violation is None
+    style = "bold green" if held else "bold red"
+    console.print(Text(("✓ " if held else "✗ ") + words.headline(story), style))
+    console.print(Text(f"{story.engine}, {story.trace.geometry}"))
+    if story.cause is not None:
+        console.print(Text(story.cause.sentence))
+        if story.cause.where:
+            console.print(Text(story.cause.where))
+    for title, body in _sections(story):
+        console.print()
+        console.print(Text(title, "bold"))
+        console.print(Padding(body, (0, 0, 0, 2)))
+
+
+def _sections(story: Story) -> Iterator[tuple[str, RenderableType]]:
+    yield "What happened", _narrative(story)
+    yield "Time line", _time_line(story)
+    if story.contents is not None and story.contents.rows:
+        yield "Expected and found", _contents(story)
+    if story.film is not None:
+        yield "Blocks", _maps(story)
+        left, right = story.snapshot(story.left).title, story.snapshot(story.right).title
+        different = [one for one in story.compared if not one.same]
+        if different:
+            yield f"Block by block: {left} (-) against {right} (+)", Group(*map(_compared, different))
+        else:
+            yield "Block by block", Text(f"nothing differs between {left} and {right}")
+
+
+def _narrative(story: Story) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for title, text in words.narrative(story):
+        table.add_row(Text(title), Text(text))
+    return table
+
+
+# --- the time line -------------------------------------------------------------------------------------
+
+
+def _time_line(story: Story) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(ratio=3)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=4)
+    hand = next((step.index for step in story.steps if step.place == "at hand"), 0)
+    first, last = max(hand - BEFORE, 0), hand + BEHIND + 1
+    if first:
+        table.add_row("", Text(f"… {first} operations before", "dim"), "", "")
+    for step in story.steps[first:last]:
+        style = {"at hand": "bold", "after": "dim"}.get(step.place, "")
+        table.add_row(str(step.index), Text(step.words, style), Text(step.code, style), _marks(story, step))
+    if last < len(story.steps):
+        table.add_row("", Text(f"… {len(story.steps) - last} operations behind", "dim"), "", "")
+    legend = "■ prog  □ erase  ┃ sync  ⚡ the power goes  dim: never happened"
+    return Group(table, Text(legend, "dim"))
+
+
+def _marks(story: Story, step: Step) -> Text:
+    """Each event as its number and mark; the cut where it is."""
+    text = Text()
+    state = None if story.fault is None else story.fault.state
+    lost = story.fault.cuts[0].lost if story.fault is not None else ()
+    for number in step.events:
+        if number == state and number > step.events.start:
+            text.append("⚡ ", "bold red")
+        event = story.events[number]
+        style = "dim" if state is not None and number >= state else "red strike" if number in lost else ""
+        text.append(f"{number + 1}{_EVENTS[event.kind]}", style)
+        text.append(" ")
+    if state is not None and len(step.events) and state == step.events.stop:
+        text.append("⚡", "bold red")
+    return text
+
+
+# --- the store and the blocks -----------------------------------------------------------------------------
+
+
+def _contents(story: Story) -> RenderableType:
+    assert story.contents is not None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    disk = story.contents.rows[0].disk is not None
+    for title in ("key", "expected", "the engine shows", *(["a reader sees on the disk"] if disk else [])):
+        table.add_column(title, overflow="fold")
+    for row in story.contents.rows:
+        found = "-" if row.found is None else row.found
+        cells = [
+            Text(words.short_text(key_text(row.key))),
+            Text(row.expected),
+            Text(found, "green" if found == row.expected else "red"),
+        ]
+        if row.disk is not None:
+            cells.append(Text(row.disk, "green" if row.right_on_disk else "red"))
+        table.add_row(*cells)
+    return table
+
+
+def _maps(story: Story) -> RenderableType:
+    assert story.film is not None
+    cells = shown_blocks(story.film)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    kinds: set[str] = set()
+    for one in story.snapshots:
+        if one.name != "expected":
+            table.add_row(Text(one.title), _map(one, cells))
+            kinds |= {one.owners[first].kind for first, last in cells if first == last}
+    legend = Text(
+        "  ".join(f"{MARKS[kind] or '_'} {text}" for kind, text in owners.KINDS.items() if kind in kinds)
+    )
+    legend.append("  underlined: the valid block of a pair")
+    legend.stylize("dim")
+    return Group(table, legend)
+
+
+def _map(snapshot: Snapshot, cells: list[tuple[int, int]]) -> Text:
+    text = Text()
+    for first, last in cells:
+        if first != last:
+            text.append(f" {first}…{last} free ", "dim")
+            continue
+        owner = snapshot.owners[first]
+        style = _COLOURS[owner.kind] + (" bold underline" if owner.speaks else "")
+        text.append(MARKS[owner.kind] or "_", style)
+    return text
+
+
+def _compared(one: Compared) -> RenderableType:
+    lines = [Text(f"block {one.block}: {one.right.words}", "bold")]
+    differing = [index for index, row in enumerate(one.rows) if not row.same]
+    near = {index + step for index in differing for step in range(-AROUND, AROUND + 1)}
+    left_out = 0
+    for index, row in enumerate(one.rows):
+        if index not in near:
+            left_out += 1
+            continue
+        if left_out:
+            lines.append(Text(f"       … {left_out} the same", "dim"))
+            left_out = 0
+        if row.same:
+            lines.append(_line(" ", row.left, "dim"))
+        else:
+            lines += [_line("-", row.left, "green")] if row.left else []
+            lines += [_line("+", row.right, "red")] if row.right else []
+    if left_out:
+        lines.append(Text(f"       … {left_out} the same", "dim"))
+    return Group(*lines)
+
+
+def _line(sign: str, line: Line | None, style: str) -> Text:
+    assert line is not None
+    place = "" if line.off is None else str(line.off)
+    return Text(f"{sign} {place:>4} {line.words}", style)

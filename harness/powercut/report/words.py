@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: ISC
+"""A story in sentences, for people who have not seen the engine before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from powercut.fault import Cut, Tear
+from powercut.ops import key_text
+from powercut.report.contents import Contents, KeyRow
+from powercut.report.story import AFTER_WRITING, Step, Story
+
+#: What each kind of violation means, as a headline.
+HEADLINES: Final[dict[str, str]] = {
+    "answer": "An operation gives a wrong answer, even without a power cut",
+    "no_space": "The engine says that the device is full, and it cannot be",
+    "mount": "The engine does not mount what the power cut left",
+    "read": "The store mounts, but an entry cannot be read",
+    "content": "After the power cut the store holds something that it must not",
+    "second_mount": "A second mount shows something else than the first",
+    "write": "After the recovery nothing can be written",
+    "lost_write": "A write after the recovery is lost, or takes something with it",
+    "check": "The engine's own check finds a fault in its store",
+    "reader": "Another engine sees something else on the same device",
+    "full": "On a full device an operation does what it must not",
+    "crash": "The engine ended its own process",
+    "hang": "The engine did not come back",
+}
+
+#: Words of the trade, for the foot of a page.
+GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
+    ("block", "the unit in which a device is erased; it has a number"),
+    ("prog", "one write of bytes into a block"),
+    ("erase", "makes a whole block blank, so that it can be written again"),
+    ("sync", "the device answers when all that was written before is durable"),
+    ("device event", "one prog, erase or sync"),
+    ("crash state", "what the device holds when the power goes at a certain moment"),
+    ("the model", "a table in SQL that does the same operations and so knows what the store must hold"),
+    ("allowed", "everything whose operation had returned; of the one under way all or nothing"),
+    (
+        "metadata pair",
+        "two blocks that hold one dictionary's entries; the one with the newer revision is valid",
+    ),
+    ("commit", "some tags and a checksum, appended to a block; without its checksum it does not count"),
+    ("tag", "one statement in a commit: an entry is new, has a name, has these bytes, is gone"),
+)
+
+
+def headline(story: Story) -> str:
+    """The verdict in one line."""
+    if story.violation is None:
+        return "Held: the engine survives this trace"
+    return HEADLINES.get(story.violation.kind, story.violation.kind)
+
+
+def tear_words(tear: Tear) -> str:
+    """How an event arrived in part."""
+    unit = f"{tear.unit} bytes" if tear.unit != 1 else "1 byte"
+    texts = {
+        "bytes": f"only its first {tear.a} bytes arrived",
+        "first": f"only its first {tear.a} units of {unit} arrived",
+        "last": f"only its last {tear.a} units of {unit} arrived",
+        "mask": f"of its units of {unit} only {_mask(tear.b)} arrived",
+        "without": f"all of its units of {unit} arrived but number {tear.a}",
+        "only": f"of its units of {unit} only number {tear.a} arrived",
+        "some": f"some of its units of {unit} arrived (seed {tear.b})",
+        "half": f"its first {tear.a} units of {unit} arrived, and half of the next",
+        "bits": f"in unit {tear.a} of {unit} only some of its bits arrived",
+        "some_bits": f"in unit {tear.a} of {unit} only some of its bits arrived",
+        "zero": f"its first {tear.a} units of {unit} arrived, the next reads as zeros",
+        "zero_one": f"unit {tear.a} of {unit} reads as zeros, all others arrived",
+        "garbage": f"its first {tear.a} units of {unit} arrived, the next reads as garbage",
+        "garbage_one": f"unit {tear.a} of {unit} reads as garbage, all others arrived",
+        "mix": f"each of its units of {unit} is old, new, zeros or garbage (seed {tear.b})",
+    }
+    return texts.get(tear.kind, f"it arrived in part ({tear.kind})")
+
+
+def _mask(bits: int) -> str:
+    return _list([number for number in range(bits.bit_length()) if bits >> number & 1])
+
+
+def _list(numbers: list[int]) -> str:
+    """``1, 2 and 5``; runs as ``1 to 4``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [f"{a}" if a == b else f"{a} and {b}" if b == a + 1 else f"{a} to {b}" for a, b in runs]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def narrative(story: Story) -> list[tuple[str, str]]:
+    """(title, sentences), in the order in which it happened."""
+    if story.fault is None:
+        return [("The end", story.violation.words if story.violation else "")]
+    parts = [("Before", _before(story))]
+    hand = next((step for step in story.steps if step.place == "at hand"), None)
+    if hand is not None:
+        parts.append(("At hand", _at_hand(story, hand)))
+    parts += list(_cuts(story))
+    parts.append(("Recovery", story.recovery))
+    if story.contents is not None:
+        parts.append(("Expected", _expected(story, hand)))
+        parts.append(("Found", " ".join(_found(story, story.contents))))
+    return [(title, words) for title, words in parts if words]
+
+
+def _before(story: Story) -> str:
+    start = "The device was freshly formatted" if story.trace.image is None else "The device held an image"
+    returned = sum(step.place == "done" for step in story.steps)
+    if not returned:
+        return f"{start}, and no operation had been done."
+    numbers = "operation 0" if returned == 1 else f"operations 0 to {returned - 1}"
+    return f"{start}; {numbers} had returned, so all that they did must survive."
+
+
+def _at_hand(story: Story, hand: Step) -> str:
+    assert story.fault is not None
+    at = story.fault.state
+    made = f"{len(hand.events)} device events" if len(hand.events) != 1 else "1 device event"
+    name = f"Operation {hand.index}, {hand.words},"
+    if story.in_flight:
+        begun = len([number for number in hand.events if number < at])
+        return f"{name} was under way; uncut it makes {made}, of which {begun} had been asked for."
+    return f"{name} had returned {hand.code} after {made}."
+
+
+def _cuts(story: Story) -> Iterator[tuple[str, str]]:
+    assert story.fault is not None
+    if story.violation is not None and story.violation.state is None:
+        yield "No cut", story.violation.words
+        return
+    for number, cut in enumerate(story.fault.cuts):
+        title = "The cut" if number == 0 else f"Cut {number + 1}, of the recovery"
+        yield title, cut_words(cut, story if number == 0 else None)
+
+
+def cut_words(cut: Cut, story: Story | None) -> str:
+    """Where a cut is, what survived it, what did not."""
+    total = "" if story is None else f" of {len(story.events)}"
+    if cut.at == 0:
+        words = "The power went before the first device event."
+    else:
+        event = "" if story is None else f" ({story.events[cut.at - 1]})"
+        words = f"The power went after device event {cut.at}{total}{event}."
+    survived = cut.at - len(cut.lost)
+    if cut.lost:
+        words += f" Not yet synced, and lost: {_events([number + 1 for number in cut.lost])}."
+        words += f" The other {survived} survived."
+    elif cut.at and cut.tear is None:
+        words += " All of them survived." if cut.at > 1 else " It survived."
+    if cut.tear is not None:
+        which = cut.at - cut.tear.back + 1
+        words += f" Device event {which} was torn: {tear_words(cut.tear)}."
+    return words
+
+
+def _events(numbers: list[int]) -> str:
+    return f"device {'event' if len(numbers) == 1 else 'events'} {_list(numbers)}"
+
+
+def _expected(story: Story, hand: Step | None) -> str:
+    extra = ", and with it the fresh key" if story.violation and story.violation.kind in AFTER_WRITING else ""
+    if hand is None:
+        return f"The store as it was at the start{extra}."
+    if story.in_flight:
+        return f"The store without operation {hand.index}, or with all of it{extra}; nothing in between."
+    return f"The store after operation {hand.index}{extra}."
+
+
+def _found(story: Story, contents: Contents) -> Iterator[str]:
+    kind = story.violation.kind if story.violation else ""
+    if contents.refused:
+        yield f"The engine shows nothing: {contents.refused}."
+    elif contents.engine_right:
+        yield "The engine shows exactly that." if not kind else "The engine shows that at first."
+    else:
+        keys = "1 key" if len(contents.rows) == 1 else f"{len(contents.rows) + contents.more} keys"
+        yield f"{keys.capitalize()} differ{'s' if keys == '1 key' else ''} from the nearest of that."
+        yield from (_key_words(row) for row in contents.rows[:3])
+    if kind not in ("", "content") and story.violation is not None and story.violation.state is not None:
+        yield f"{HEADLINES.get(kind, kind)}."
+
+
+def _key_words(row: KeyRow) -> str:
+    return f'"{short_text(key_text(row.key))}" should be {row.expected}, and is {row.found}.'
+
+
+def short_text(text: str, limit: int = 60) -> str:
+    """A long key with its middle left out."""
+    return text if len(text) <= limit else f"{text[: limit - 14]}…{text[-8:]}"
