@@ -1,4 +1,4 @@
-# make run | test | lint | bench | asan | mutants | judge | fuzz | clean: each sets up what it needs by itself.
+# make run | test | lint | bench | asan | mutants | judge | fuzz | browser | clean: each sets up what it needs by itself.
 # A C11 compiler, Python 3.11 or newer and make are all that must be there; the rest goes into .venv.
 #
 #   PYTHON=python3.12 make test     another interpreter
@@ -15,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format bench fuzz asan mutants judge build clean
+.PHONY: run test lint format bench fuzz asan mutants judge build browser clean
 .DEFAULT_GOAL := build
 
 # --- set-up ------------------------------------------------------------------------------------------
@@ -50,10 +50,13 @@ build: $(BUILD)/install.stamp
 run: build
 	@$(BIN)/python -m powercut.demo
 
-test: build
+test: build browser
 	@$(BIN)/meson test -C $(BUILD) --print-errorlogs >$(BUILD)/test.log 2>&1 && grep -E '^Ok:|^No tests' $(BUILD)/test.log \
 	  || { cat $(BUILD)/test.log >&2; exit 1; }
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
+
+browser: build
+	@harness/tools/browser.sh $(BUILD)/browser.log
 
 lint: build
 	@harness/tools/lint.sh $(BUILD)

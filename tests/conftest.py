@@ -12,6 +12,15 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 NO_CORPUS = (
     f"the disk images of other programs are not there: {CORPUS.relative_to(ROOT.parent)} beside the project"
 )
+NO_BROWSER = (
+    "there is no headless Chromium: Debian's chromium and chromium-driver; `make browser` installs them"
+)
+
+
+@pytest.fixture(scope="session")
+def no_browser() -> str:
+    """Why a test of a page does not run."""
+    return NO_BROWSER
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +38,9 @@ def corpus() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says in red how many tests did not run for want of the corpus."""
+    """Says in red how many tests did not run for want of something."""
     skipped = terminalreporter.stats.get("skipped", [])
-    count = sum(NO_CORPUS in str(report.longrepr) for report in skipped)
-    if count:
-        terminalreporter.write_line(f"NOT RUN: {count} tests, because {NO_CORPUS}", red=True, bold=True)
+    for reason in (NO_CORPUS, NO_BROWSER):
+        count = sum(reason in str(report.longrepr) for report in skipped)
+        if count:
+            terminalreporter.write_line(f"NOT RUN: {count} tests, because {reason}", red=True, bold=True)

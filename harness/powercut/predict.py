@@ -29,10 +29,12 @@ class WrongAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The store that the model allows and that is nearest to what was found: after ``done`` operations."""
+    """The store that the model allows and that is nearest to what was found: ``model`` after ``done``
+    operations."""
 
     done: int
     differences: list[Difference]
+    model: StoreModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Prediction:
         """The allowed store with the fewest keys that differ from ``rows``, where ``done`` operations had
         returned and, with ``in_flight``, the next was under way."""
         found = [
-            Nearest(count, lineage.model.difference(count, rows))
+            Nearest(count, lineage.model.difference(count, rows), lineage.model)
             for lineage, count in self._candidates(done, done + in_flight)
         ]
         return min(found, key=lambda one: (len(one.differences), -one.done))

@@ -17,7 +17,7 @@ from powercut.errors import PowercutError
 from powercut.replay import engine_for, replay
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
-from powercut.report.story import tell
+from powercut.report.story import Story, tell
 from powercut.report.terminal import print_story
 from powercut.trace import load
 
@@ -56,10 +56,21 @@ def explain_command(
     if as_json:
         click.echo(json.dumps(story_fields(story), indent=1, ensure_ascii=False))
     elif html is None:
-        print_story(story, Console())
+        _print(story)
     else:
         click.echo(f"{html}: {'held' if shown.violation is None else f'violation ({shown.violation.kind})'}")
     return 0 if shown.violation is None else 1
+
+
+def _print(story: Story) -> None:
+    """In colour on a terminal; elsewhere plain, and nothing behind the end of a line."""
+    console = Console()
+    if console.is_terminal:
+        print_story(story, console)
+        return
+    with console.capture() as captured:
+        print_story(story, console)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _command(trace: Path, engine: str | None) -> str:

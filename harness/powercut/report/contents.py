@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from powercut.engine import PROBE_KEY, EngineRefusedError, Run
 from powercut.judge import row_text
 from powercut.ops import clock
-from powercut.predict import Prediction
+from powercut.predict import Nearest, Prediction
 from powercut.report.owners import Reading
 from powercut_models import Difference, Row
 
@@ -59,27 +58,24 @@ def compare_contents(
     run: Run,
     prediction: Prediction,
     image: bytes,
-    allowed: Iterable[int],
+    where: tuple[int, bool],
     disk: Reading | None,
     *,
     probed: bool,
 ) -> Contents:
-    """The contents of a device that holds ``image``. ``allowed``: after how many operations the model may be;
-    ``disk``: what the reader sees; ``probed``: the fresh key is expected, too."""
+    """The contents of a device that holds ``image``. ``where``: how many operations had returned, and whether
+    the next was under way; ``disk``: what the reader sees; ``probed``: the fresh key is expected, too."""
     refused, found = _shown(run, image)
     seen = _entries(disk)
-    candidates = []
-    for done in allowed:
-        engine = None if found is None else _differences(prediction, done, found, probed)
-        reader = None if seen is None else _differences(prediction, done, seen, probed)
-        judged = engine if engine is not None else reader
-        candidates.append((len(judged or {}), -done, engine, reader))
-    _, nearest, engine, reader = min(candidates, key=lambda one: one[:2])
-    expected = prediction.model.rows(-nearest)
+    best = found if found is not None else seen if seen is not None else []
+    nearest = prediction.nearest(*where, _without_probe(best, probed))
+    engine = None if found is None else _differences(nearest, found, probed)
+    reader = None if seen is None else _differences(nearest, seen, probed)
+    expected = nearest.model.rows(nearest.done)
     expected += [PROBE_ROW] if probed else []
     rows = _rows(expected, found, seen, engine, reader)
     return Contents(
-        done=-nearest,
+        done=nearest.done,
         rows=tuple(rows[:KEYS_MAX]),
         more=max(len(rows) - KEYS_MAX, 0),
         alike=len({row.key for row in expected} - {row.key for row in rows}),
@@ -88,6 +84,10 @@ def compare_contents(
         disk_right=None if reader is None or (disk is not None and disk.problem) else not reader,
         disk_problem="" if disk is None else disk.problem,
     )
+
+
+def _without_probe(rows: list[Row], probed: bool) -> list[Row]:
+    return [row for row in rows if not probed or row.key != PROBE_KEY]
 
 
 def _shown(run: Run, image: bytes) -> tuple[str, list[Row] | None]:
@@ -106,10 +106,10 @@ def _entries(disk: Reading | None) -> list[Row] | None:
     ]
 
 
-def _differences(prediction: Prediction, done: int, rows: list[Row], probed: bool) -> dict[bytes, Difference]:
+def _differences(nearest: Nearest, rows: list[Row], probed: bool) -> dict[bytes, Difference]:
     """By key; where the fresh key is expected, it differs only where it is missing or another."""
-    shown = [row for row in rows if not probed or row.key != PROBE_KEY]
-    found = {one.key: one for one in prediction.model.difference(done, shown)}
+    shown = _without_probe(rows, probed)
+    found = {one.key: one for one in nearest.model.difference(nearest.done, shown)}
     if probed:
         fresh = next((row for row in rows if row.key == PROBE_KEY), None)
         if fresh is None or fresh.data != PROBE_ROW.data:

@@ -15,6 +15,8 @@ from powercut_models.tree import TIMESTAMP
 
 _TIME_TAG = 0x300 | TIMESTAMP
 
+_ROW = 16  # bytes in a row of a dump
+
 #: Lines of one block that are shown; more than any small device has.
 LINES_MAX = 400
 
@@ -42,16 +44,16 @@ class Both:
         return self.left == self.right
 
 
-def block_lines(number: int, data: bytes, *, pair: bool) -> tuple[Line, ...]:
+def block_lines(number: int, data: bytes, *, pair: bool, whole: bool = False) -> tuple[Line, ...]:
     """A block in lines. ``pair``: it is (or was) half of a metadata pair, so its bytes are read as a log even
-    where no commit in them is whole."""
+    where no commit in them is whole; ``whole``: of what is no log all bytes, in rows."""
     if len(set(data)) <= 1:
         return (Line("head", None, f"erased: every byte is 0x{data[:1].hex() or '00'}"),)
     log = read_log(number, data)
     if log.commits or (pair and log.torn):
         lines = _log_lines(log)
         return lines if len(lines) <= LINES_MAX else (*lines[:LINES_MAX], _rest(len(lines) - LINES_MAX))
-    return _plain_lines(data)
+    return _byte_rows(data) if whole else _plain_lines(data)
 
 
 def _rest(count: int) -> Line:
@@ -105,10 +107,27 @@ def _plain_lines(data: bytes) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def _byte_rows(data: bytes) -> tuple[Line, ...]:
+    """All bytes, a row that repeats the one before left out."""
+    lines: list[Line] = []
+    before = b""
+    for off in range(0, len(data), _ROW):
+        row = data[off : off + _ROW]
+        if row != before:
+            text = "".join(chr(byte) if 32 < byte < 127 else "·" for byte in row)
+            lines.append(Line("bytes", off, f"{row.hex(' ', 2)} {text}"))
+        before = row
+    lines.append(Line("end", len(data), "end of the block"))
+    return tuple(lines if len(lines) <= LINES_MAX else [*lines[:LINES_MAX], _rest(len(lines) - LINES_MAX)])
+
+
 def side_by_side(left: tuple[Line, ...], right: tuple[Line, ...]) -> tuple[Both, ...]:
     """Two blocks' lines next to each other, equal ones on one row. Where a commit ends says little by itself:
     lines are equal if their words are."""
-    keys = [[(line.kind, line.words) for line in side] for side in (left, right)]
+    keys = [
+        [(line.kind, line.words, line.off if line.kind == "bytes" else None) for line in side]
+        for side in (left, right)
+    ]
     rows: list[Both] = []
     matcher = SequenceMatcher(None, keys[0], keys[1], autojunk=False)
     for kind, start, stop, first, last in matcher.get_opcodes():
@@ -120,3 +139,22 @@ def side_by_side(left: tuple[Line, ...], right: tuple[Line, ...]) -> tuple[Both,
             other = right[first + i] if first + i < last else None
             rows.append(Both(one, other))
     return tuple(rows)
+
+
+def folded(rows: tuple[Both, ...], around: int) -> list[Both | int]:
+    """The rows that differ with ``around`` equal ones on either side; in place of the others their number.
+    Where none differs, all of them."""
+    differing = [index for index, row in enumerate(rows) if not row.same]
+    if not differing:
+        return list(rows)
+    near = {index + step for index in differing for step in range(-around, around + 1)}
+    found: list[Both | int] = []
+    for index, row in enumerate(rows):
+        last = found[-1] if found else None
+        if index in near:
+            found.append(row)
+        elif isinstance(last, int):
+            found[-1] = last + 1
+        else:
+            found.append(1)
+    return found

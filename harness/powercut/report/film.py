@@ -10,9 +10,11 @@ from typing import TypeVar
 from powercut.engine import Event, Run
 from powercut.fault import Cut
 from powercut.geometry import Geometry
-from powercut.report.owners import FREE, STALE, Owner, OwnerTracker
+from powercut.report.owners import FREE, Owner, OwnerTracker
 
 T = TypeVar("T")
+
+RECOVERY = Owner("now", "the recovery")
 
 #: Frames of one film; of a longer run those before the cut are left out from the start.
 FRAMES_MAX = 2000
@@ -84,11 +86,12 @@ class FilmMaker:
         self._owners: dict[int, Owner] = {}
         self._read: Mapping[int, Owner] = {}
 
-    def add(self, frame: Frame, image: bytes, touched: set[int] | None, writer: str = "") -> None:
+    def add(self, frame: Frame, image: bytes, touched: set[int] | None, writer: Owner | None = None) -> None:
         """The frame, of a device that holds ``image``; ``touched``: blocks that may be new (None: all)."""
         changed = self._changes(image, touched)
-        for block in changed if writer else ():
-            self._tracker.wrote(block, writer)
+        if writer is not None:
+            for block in changed:
+                self._tracker.wrote(block, writer)
         reading = self._tracker.at(image, None if touched is None else frozenset(touched))
         candidates = {*changed, *self._read, *reading.owners}
         self._read = reading.owners
@@ -117,7 +120,7 @@ class FilmMaker:
         if owner is not None:
             return owner
         data = self.film.versions[self._blocks[block]]
-        return FREE if data.count(data[:1]) == len(data) else STALE
+        return FREE if data.count(data[:1]) == len(data) else self._tracker.rest
 
 
 def first_frame(run: Run, at: int) -> int:
@@ -126,9 +129,9 @@ def first_frame(run: Run, at: int) -> int:
     return max(at - frames, 0)
 
 
-def film_run(maker: FilmMaker, run: Run, cut: Cut, ops: list[int | None], words: list[str]) -> None:
+def film_run(maker: FilmMaker, run: Run, cut: Cut, ops: list[int | None], writers: list[Owner]) -> None:
     """The run up to a cut: a frame for its start and one for each event. ``ops``: the operation of each
-    event; ``words``: of each operation, for who wrote a block."""
+    event; ``writers``: each operation as the owner of what it writes."""
     first = first_frame(run, cut.at)
     maker.film.skipped = first
     start = "the device as it was at the start" if first == 0 else f"the device after {first} events"
@@ -140,7 +143,7 @@ def film_run(maker: FilmMaker, run: Run, cut: Cut, ops: list[int | None], words:
         fate = "lost" if index in lost else "torn" if index == torn else "whole"
         op = ops[index]
         frame = event_frame("run", index, event, op, fate)
-        maker.add(frame, run.image(index + 1), touched(event), "" if op is None else words[op])
+        maker.add(frame, run.image(index + 1), touched(event), None if op is None else writers[op])
 
 
 def film_recovery(maker: FilmMaker, run: Run, stage: list[str]) -> None:
@@ -148,7 +151,7 @@ def film_recovery(maker: FilmMaker, run: Run, stage: list[str]) -> None:
     for index in range(run.event_count):
         event = run.event(index)
         frame = event_frame("recovery", index, event, None, "whole", stage[index])
-        maker.add(frame, run.image(index + 1), touched(event), "the recovery")
+        maker.add(frame, run.image(index + 1), touched(event), RECOVERY)
 
 
 def event_frame(phase: str, index: int, event: Event, op: int | None, fate: str, stage: str = "") -> Frame:

@@ -19,9 +19,9 @@ KINDS: Final[dict[str, str]] = {
     "pair": "the metadata pair of a dictionary",
     "value": "the bytes of a value",
     "orphan": "a pair that the list has and the tree has not (any more)",
-    "now": "written by the operation at hand",
+    "now": "written by the operation at hand, or by the recovery",
     "earlier": "written by an earlier operation",
-    "kept": "holds what was there at the start",
+    "kept": "as it was at the start",
     "stale": "free, with old bytes in it",
     "free": "free and erased",
 }
@@ -37,10 +37,14 @@ class Owner:
     speaks: bool | None = None
 
 
+#: The reader's words for a pair whose dictionary it cannot tell.
+_SOME_PAIR: Final = "a metadata pair"
+
 #: What is put behind the words for an owner that is known only from before.
 _BEFORE: Final = " (as long as it could be told)"
 
 FREE: Final = Owner("free", "free, erased")
+KEPT: Final = Owner("kept", "as it was at the start")
 STALE: Final = Owner("stale", "free; it still holds old bytes")
 
 
@@ -67,7 +71,7 @@ def read_device(image: bytes, geometry: Geometry) -> Reading:
         looked.update(pair.blocks)
         speaking = pair.newest.block if pair.newest else None
         for block in pair.blocks:
-            base = owners.get(block, Owner("pair", "a metadata pair"))
+            base = owners.get(block, Owner("pair", _SOME_PAIR))
             kind = "root" if 0 in pair.blocks or 1 in pair.blocks else base.kind
             owners[block] = Owner(kind, base.words, block == speaking)
     # Of an image that cannot be right nobody knows what was looked at.
@@ -97,9 +101,14 @@ class OwnerTracker:
         self._last_known: dict[int, Owner] = {}
         self._writers: dict[int, Owner] = {}
 
-    def wrote(self, block: int, writer: str) -> None:
+    def wrote(self, block: int, writer: Owner) -> None:
         """Notes who wrote a block last, for devices in another format."""
-        self._writers[block] = Owner("earlier", writer)
+        self._writers[block] = writer
+
+    @property
+    def rest(self) -> Owner:
+        """Whose a block is that nobody owns and that is not erased."""
+        return STALE if self._littlefs else KEPT
 
     def at(self, image: bytes, touched: frozenset[int] | None) -> Reading:
         """The reading of ``image``, of which the blocks ``touched`` (None: any) are new since the last."""
@@ -122,4 +131,8 @@ class OwnerTracker:
             block: owner if owner.words.endswith(_BEFORE) else replace(owner, words=owner.words + _BEFORE)
             for block, owner in self._last_known.items()
         }
-        return replace(reading, owners=before | dict(reading.owners))
+        found = before | dict(reading.owners)
+        for block, owner in reading.owners.items():
+            if owner.words == _SOME_PAIR and block in before and before[block].speaks is not None:
+                found[block] = replace(before[block], speaks=owner.speaks)
+        return replace(reading, owners=found)

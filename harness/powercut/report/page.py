@@ -15,7 +15,7 @@ from markupsafe import Markup
 from powercut import __version__
 from powercut.ops import key_text
 from powercut.report import owners, words
-from powercut.report.decode import Line, block_lines
+from powercut.report.decode import Line, block_lines, folded
 from powercut.report.film import Film, Frame
 from powercut.report.story import Snapshot, Story
 
@@ -50,6 +50,7 @@ def explain_page(story: Story, name: str) -> str:
         maps=[one for one in story.snapshots if one.name != "expected"],
         data="" if film is None else as_script(_data(story, film, cells)),
         sides={one.name: one for one in story.snapshots},
+        fold=lambda rows: folded(rows, 6),
     )
 
 
@@ -64,6 +65,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters["key"] = key_text
     environment.globals["inline"] = lambda file: Markup((TEMPLATES / file).read_text(encoding="utf-8"))
+    environment.globals["count"] = lambda number, what: f"{number:,} {what}{'' if number == 1 else 's'}"
     environment.globals["version"] = __version__
     return environment.get_template(template).render(**values)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from powercut.ops import key_text
 from powercut.report import owners, words
-from powercut.report.decode import Line
+from powercut.report.decode import Line, folded
 from powercut.report.page import MARKS, shown_blocks
 from powercut.report.story import Compared, Snapshot, Step, Story
 
@@ -145,7 +145,8 @@ def _maps(story: Story) -> RenderableType:
     legend = Text(
         "  ".join(f"{MARKS[kind] or '_'} {text}" for kind, text in owners.KINDS.items() if kind in kinds)
     )
-    legend.append("  underlined: the valid block of a pair")
+    if story.littlefs:
+        legend.append("  underlined: the valid block of a pair")
     legend.stylize("dim")
     return Group(table, legend)
 
@@ -164,23 +165,14 @@ def _map(snapshot: Snapshot, cells: list[tuple[int, int]]) -> Text:
 
 def _compared(one: Compared) -> RenderableType:
     lines = [Text(f"block {one.block}: {one.right.words}", "bold")]
-    differing = [index for index, row in enumerate(one.rows) if not row.same]
-    near = {index + step for index in differing for step in range(-AROUND, AROUND + 1)}
-    left_out = 0
-    for index, row in enumerate(one.rows):
-        if index not in near:
-            left_out += 1
-            continue
-        if left_out:
-            lines.append(Text(f"       … {left_out} the same", "dim"))
-            left_out = 0
-        if row.same:
+    for row in folded(one.rows, AROUND):
+        if isinstance(row, int):
+            lines.append(Text(f"       … {row} the same", "dim"))
+        elif row.same:
             lines.append(_line(" ", row.left, "dim"))
         else:
             lines += [_line("-", row.left, "green")] if row.left else []
             lines += [_line("+", row.right, "red")] if row.right else []
-    if left_out:
-        lines.append(Text(f"       … {left_out} the same", "dim"))
     return Group(*lines)
 
 
