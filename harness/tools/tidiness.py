@@ -19,6 +19,7 @@ FLOORS = {
     "skink": {"blockdev.h", "skink.h"},
     "crash": {"blockdev.h", "powercut.h"},
     "engines": {"blockdev.h", "powercut.h", "skink.h"},
+    "fuzz": {"blockdev.h", "powercut.h"},
 }
 LINES_MAX = 600
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
