@@ -107,3 +107,16 @@ class Fault:
 def prefix(state: int) -> Fault:
     """The cut after the first ``state`` events, each of them whole."""
     return Fault("prefix", (Cut(state),))
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A device call that fails once while a run is recorded: ``enum pc_fail``.
+
+    ``kind``: read, prog, erase, sync, prog_bad or erase_bad. ``at``: which of the calls of that kind, from 0,
+    from mount on. ``done``: a prog or an erase reaches the medium all the same.
+    """
+
+    kind: str
+    at: int
+    done: bool = False

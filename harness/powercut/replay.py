@@ -65,7 +65,7 @@ def replay(trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True) -> 
     ask = _isolated if isolated or trace.expect.kind in DEADLY else _here
     violation, checked = ask(trace, name, jobs)
     if violation is None and trace.state is not None:
-        violation, more = ask(replace(trace, state=None), name, jobs)
+        violation, more = ask(replace(trace, fault=None), name, jobs)
         checked += more
     return Replay(trace, violation, checked, expected_kind(trace, engine))
 
@@ -96,7 +96,7 @@ def updated(shown: Replay, engine: Engine) -> Trace:
     if shown.violation is not None:
         return expecting(shown.trace, engine, shown.violation)
     reference = EngineRef(engine.name, engine.version, shown.trace.engine.options)
-    return replace(shown.trace, engine=reference, state=None, expect=Expectation())
+    return replace(shown.trace, engine=reference, fault=None, expect=Expectation())
 
 
 def steps(trace: Trace, engine: Engine) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.fault import prefix
 from powercut.judge import Violation
 from powercut.ops import Generated, Literal, Op, segments
 from powercut.run import RunOptions, Verdict, run_trace
@@ -61,7 +62,7 @@ class Shrinker:
     """Holds the smallest trace so far that still breaks the same promise."""
 
     def __init__(self, trace: Trace, kind: str, meter: Meter) -> None:
-        self.best = replace(trace, state=None)
+        self.best = replace(trace, fault=None)
         self.kind = kind
         self._meter = meter
         self.violation: Violation | None = None
@@ -226,8 +227,8 @@ def expecting(trace: Trace, engine: Engine, violation: Violation) -> Trace:
     return replace(
         trace,
         engine=EngineRef(engine.name, engine.version, trace.engine.options),
-        state=violation.state,
-        expect=Expectation("violation", violation.kind, violation.state, words),
+        fault=None if violation.state is None else prefix(violation.state),
+        expect=Expectation("violation", violation.kind, violation.state, words, violation.code),
     )
 
 

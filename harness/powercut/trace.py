@@ -18,8 +18,23 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from powercut import atomic, wire
+from powercut import atomic, wire, wire1
 from powercut.errors import PowercutError
+from powercut.fault import Failing, Fault
+from powercut.faultfile import (
+    PREFIXES,
+    Explore,
+    Model,
+    explore_fields,
+    explore_of,
+    failing_fields,
+    failing_of,
+    fault_fields,
+    fault_of,
+    model_fields,
+    model_name,
+    models_of,
+)
 from powercut.geometry import DEVICE_MAX, Geometry
 from powercut.ops import Generated, Literal, Op, Value, key_bytes, key_text, printable
 
@@ -53,29 +68,46 @@ class EngineRef:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """``held``, or a violation: its kind, its first crash state (None: no cut needed), in words."""
+    """``held``, or a violation.
+
+    ``kind`` of violation; ``code``: what the engine answered, where it was that; ``claimed``: whether the
+    engine claims to survive the crash state; ``state``: its device events before the first cut (None: no cut
+    needed); in ``words``; ``why``: which events should have been in order or whole, where that was found out.
+    """
 
     verdict: str = "held"
     kind: str = ""
     state: int | None = None
     words: str = ""
+    code: str = ""
+    claimed: bool = True
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One replayable run.
 
-    ``image`` is the device's first content, block after block; None: freshly formatted. ``state`` is how many
-    device events happen before the power goes; None: every number of them, one after the other.
+    ``image`` is the device's first content, block after block; None: freshly formatted. ``fault`` is the
+    crash state; None: all those that ``explore`` asks for. ``failing``: a device call that fails while the
+    run is recorded. ``models``: the device models whose states are looked at; the fault's is among them.
     """
 
     geometry: Geometry
     operations: tuple[Op, ...]
     engine: EngineRef
     image: bytes | None = None
-    state: int | None = None
+    fault: Fault | None = None
     expect: Expectation = Expectation()
     note: str = ""
+    failing: Failing | None = None
+    models: tuple[Model, ...] = ()
+    explore: Explore = PREFIXES
+
+    @property
+    def state(self) -> int | None:
+        """The device events before the fault's first cut."""
+        return None if self.fault is None else self.fault.state
 
 
 # --- writing ---------------------------------------------------------------------------------------------
@@ -106,7 +138,10 @@ def dumps(trace: Trace) -> str:
             "erase_value": geometry.erase_value,
         },
         "image": None if trace.image is None else _image_fields(trace.image),
-        "fault": None if trace.state is None else {"kind": "prefix", "state": trace.state},
+        "failing": None if trace.failing is None else failing_fields(trace.failing),
+        "models": [model_fields(model) for model in trace.models],
+        "explore": explore_fields(trace.explore),
+        "fault": None if trace.fault is None else fault_fields(trace.fault),
         "expect": _expect_fields(trace.expect),
     }
     lines = [f' "{name}": {_json(value)},' for name, value in fields.items()]
@@ -138,11 +173,14 @@ def _json(value: object) -> str:
 def _expect_fields(expect: Expectation) -> dict[str, Any]:
     fields: dict[str, Any] = {"verdict": expect.verdict}
     if expect.kind:
-        fields["kind"] = expect.kind
+        fields |= {"kind": expect.kind, "claimed": expect.claimed}
+    if expect.code:
+        fields["code"] = expect.code
     if expect.state is not None:
         fields["state"] = expect.state
-    if expect.words:
-        fields["words"] = expect.words
+    for name, text in (("words", expect.words), ("why", expect.why)):
+        if text:
+            fields[name] = text
     return fields
 
 
@@ -196,8 +234,7 @@ def load(path: Path) -> Trace:
 def loads(text: bytes, name: str, folder: Path) -> Trace:
     """The trace in ``text``; ``name`` is what messages call it, ``folder`` where its image file lies."""
     try:
-        _check_header(text)
-        return _trace(msgspec.json.decode(text, type=wire.TraceField), folder)
+        return _trace(_decoded(text), folder)
     except msgspec.ValidationError as error:
         raise PowercutError(f"The trace {name} is wrong: {error}; see traces/README.md.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -206,7 +243,8 @@ def loads(text: bytes, name: str, folder: Path) -> Trace:
         raise PowercutError(f"The trace {name} is wrong: {error}; see traces/README.md.") from error
 
 
-def _check_header(text: bytes) -> None:
+def _decoded(text: bytes) -> wire.TraceField:
+    """The file's fields as today's format has them, whatever its version."""
     header = msgspec.json.decode(text, type=wire.Header)
     if header.format != wire.FORMAT:
         raise ValueError(f"its format is {header.format!r}, not {wire.FORMAT!r}")
@@ -215,6 +253,9 @@ def _check_header(text: bytes) -> None:
             f"it is of format version {header.version} and this powercut reads up to {wire.VERSION}: "
             "a newer powercut is needed"
         )
+    if header.version == 1:
+        return wire1.upgraded(msgspec.json.decode(text, type=wire1.TraceField1))
+    return msgspec.json.decode(text, type=wire.TraceField)
 
 
 def _trace(field: wire.TraceField, folder: Path) -> Trace:
@@ -223,14 +264,21 @@ def _trace(field: wire.TraceField, folder: Path) -> Trace:
     if problem is not None:
         raise ValueError(f"its geometry cannot be: {problem}")
     options = EngineOptions(**msgspec.structs.asdict(field.engine.options))
+    models = models_of(field.models)
+    fault = None if field.fault is None else fault_of(field.fault)
+    if fault is not None and fault.model and fault.model not in map(model_name, models):
+        raise ValueError(f"the fault's model {fault.model!r} is not among its models - at `$.fault.model`")
     return Trace(
         geometry=geometry,
         operations=tuple(_numbered(field.operations)),
         engine=EngineRef(field.engine.name, field.engine.version, options),
         image=None if field.image is None else _image(field.image, geometry, folder),
-        state=None if field.fault is None else field.fault.state,
+        fault=fault,
         expect=_expectation(field.expect),
         note=field.note,
+        failing=None if field.failing is None else failing_of(field.failing),
+        models=models,
+        explore=explore_of(field.explore),
     )
 
 
@@ -239,7 +287,10 @@ def _expectation(field: wire.ExpectField) -> Expectation:
     if (field.verdict == "violation") != bool(kind):
         raise ValueError("a violation has a kind, and a verdict of held has none - `$.expect`")
     state = None if field.state is UNSET else field.state
-    return Expectation(field.verdict, kind, state, field.words or "")
+    claimed = field.claimed is not False
+    return Expectation(
+        field.verdict, kind, state, field.words or "", field.code or "", claimed, field.why or ""
+    )
 
 
 def _numbered(fields: list[wire.Operation]) -> list[Op]:

@@ -11,15 +11,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from powercut.wirefault import WORD_MAX, ExploreField, FailingField, FaultField, ModelField, Natural, Strict
+
 FORMAT = "powercut-trace"
-VERSION = 1
+VERSION = 2
 
 #: The largest value, in bytes, that an operation of a trace may hold or make.
 VALUE_MAX = 1 << 28
 #: The most bytes that all values of a trace may hold together.
 VALUES_MAX = 1 << 30
 
-Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, description="the value's bytes: SHAKE-128 of powercut:SEED")]
 Size = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Length = Annotated[int, Meta(ge=0, le=VALUE_MAX)]
@@ -29,11 +30,7 @@ Key = Annotated[
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class _Strict(Struct, forbid_unknown_fields=True):
-    """Refuses what it does not know."""
-
-
-class Bytes(_Strict):
+class Bytes(Strict):
     """A value that is no short text: ``hex``, or ``zlib`` (base64), or ``seed`` and ``length``."""
 
     hex: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")] | UnsetType = UNSET
@@ -45,7 +42,7 @@ class Bytes(_Strict):
 Value = str | Bytes
 
 
-class _Op(_Strict, tag_field="op"):
+class _Op(Strict, tag_field="op"):
     """One operation; the field ``op`` says which."""
 
 
@@ -149,7 +146,7 @@ Operation = (
 )
 
 
-class GeometryField(_Strict):
+class GeometryField(Strict):
     """The device; sizes in bytes. ``erase_value`` null: erase changes nothing."""
 
     read_size: Size
@@ -159,7 +156,7 @@ class GeometryField(_Strict):
     erase_value: Annotated[int, Meta(ge=0, le=255)] | None
 
 
-class OptionsField(_Strict):
+class OptionsField(Strict):
     """What the engine is told at format and mount; 0 is its default for each."""
 
     name_max: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
@@ -167,7 +164,7 @@ class OptionsField(_Strict):
     value_checks: Annotated[int, Meta(ge=0, le=1)] = 0
 
 
-class EngineField(_Strict):
+class EngineField(Strict):
     """The engine that the trace was recorded on, and the build that the expected verdict is about."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -175,7 +172,7 @@ class EngineField(_Strict):
     options: OptionsField = msgspec.field(default_factory=OptionsField)
 
 
-class ImageField(_Strict):
+class ImageField(Strict):
     """The device's first content: a file beside the trace, or inline, compressed with zlib and in base64."""
 
     sha256: Sha256
@@ -183,33 +180,32 @@ class ImageField(_Strict):
     zlib: str | UnsetType = UNSET
 
 
-class FaultField(_Strict):
-    """The fault to replay: ``prefix`` is a power cut after the first ``state`` device events."""
-
-    kind: Annotated[str, Meta(pattern="^prefix$")]
-    state: Natural
-
-
-class ExpectField(_Strict):
-    """The verdict: ``held``, or ``violation`` with its kind, first crash state, and words."""
+class ExpectField(Strict):
+    """The verdict: ``held``, or ``violation`` with its kind and more about it; see traces/README.md."""
 
     verdict: Annotated[str, Meta(pattern="^(held|violation)$")]
     kind: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    claimed: bool | UnsetType = UNSET
     state: Natural | UnsetType = UNSET
     words: str | UnsetType = UNSET
+    why: str | UnsetType = UNSET
 
 
-class TraceField(_Strict):
+class TraceField(Strict):
     """A whole trace file."""
 
     format: Annotated[str, Meta(pattern=f"^{FORMAT}$")]
-    version: Annotated[int, Meta(ge=1, le=VERSION)]
+    version: Annotated[int, Meta(ge=VERSION, le=VERSION)]
     engine: EngineField
     geometry: GeometryField
     operations: Annotated[list[Operation], Meta(max_length=1_000_000)]
+    explore: ExploreField
     expect: ExpectField
     note: str = ""
     image: ImageField | None = None
+    failing: FailingField | None = None
+    models: Annotated[list[str | ModelField], Meta(max_length=64)] = msgspec.field(default_factory=list)
     fault: FaultField | None = None
 
 
@@ -230,5 +226,7 @@ def schema() -> dict[str, Any]:
         **{key: field for key, field in definitions["Bytes"].items() if key != "description"},
         "oneOf": one_of,
     }
+    for name, field in (("ExploreField", "seed"), ("TearField", "b")):
+        definitions[name]["properties"][field]["maximum"] = WORD_MAX
     definitions["ImageField"]["oneOf"] = [{"required": ["file"]}, {"required": ["zlib"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "powercut trace", **made}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from powercut.campaign import Campaign, Plan, failure_kind
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.fault import prefix
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.replay import replay
@@ -139,7 +141,7 @@ def test_a_saved_violation_is_expected_of_its_engine_version_alone(liar: Liar, t
 
 
 def test_a_fault_that_another_engine_survives_is_looked_for_in_all_its_states(liar: Liar) -> None:
-    harmless = Trace(**{**{name: getattr(TRACE, name) for name in TRACE.__slots__}, "state": 0})
+    harmless = replace(TRACE, fault=prefix(0))
     shown = replay(harmless, liar("RESURRECTS"), isolated=False)
     assert shown.violation is not None
     assert shown.violation.state

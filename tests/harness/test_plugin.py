@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from powercut.fault import prefix
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.trace import EngineRef, Expectation, Trace, save
@@ -44,7 +45,7 @@ def test_a_trace_that_holds_as_expected_passes(tmp_path: Path) -> None:
 
 
 def test_a_violation_that_does_not_happen_fails_with_the_way_to_see_it(tmp_path: Path) -> None:
-    wrong = replace(HELD, state=1, expect=Expectation("violation", "mount", 1, "it was so"))
+    wrong = replace(HELD, fault=prefix(1), expect=Expectation("violation", "mount", 1, "it was so"))
     save(wrong, tmp_path / "one.trace.json")
     out = run(tmp_path)
     assert "1 failed" in out

@@ -16,8 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from powercut import wire
+from powercut import wire, wire1
 from powercut.errors import PowercutError
+from powercut.fault import DAMAGES, TEARS, Cut, Damage, Failing, Fault, Tear, prefix
+from powercut.fault import KINDS as FAULT_KINDS
+from powercut.faultfile import Explore, ModelData
 from powercut.geometry import Geometry
 from powercut.ops import KINDS, Generated, Literal, Op
 from powercut.trace import (
@@ -31,6 +34,7 @@ from powercut.trace import (
     loads,
     save,
 )
+from powercut.wirefault import FAILINGS, RULES
 
 NAMES = st.binary(max_size=12)
 VALUES = st.one_of(
@@ -49,6 +53,41 @@ OPERATIONS = st.one_of(
     st.builds(Op, st.just("rename"), NAMES, target=NAMES),
     st.just(Op("sync", b"")),
 )  # fmt: skip
+FAULTS = st.one_of(
+    st.builds(prefix, st.integers(0, 10**6)),
+    st.builds(
+        lambda at, a, b, unit: Fault("torn", (Cut(at, (), Tear("mask", unit, a, b)),), None, "disk512"),
+        st.integers(0, 99),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**64 - 1),
+        st.integers(1, 4096),
+    ),
+    st.builds(
+        lambda at, lost: Fault("reorder", (Cut(at, tuple(sorted(lost))),), None, "mine"),
+        st.integers(64, 99),
+        st.sets(st.integers(35, 63), min_size=1),
+    ),
+    st.builds(
+        lambda first, second: Fault("nested", (Cut(first), Cut(second, (second - 1,)))),
+        st.integers(0, 9),
+        st.integers(1, 9),
+    ),
+    st.builds(
+        lambda kind, numbers: Fault("damage", (Cut(9),), Damage(kind, *numbers)),
+        st.sampled_from(DAMAGES),
+        st.tuples(*[st.integers(0, 2**32 - 1)] * 5),
+    ),
+    st.builds(lambda at: Fault("full", (Cut(at),)), st.integers(0, 9)),
+)
+MINE = ModelData("mine", 512, 0, ("units", "zero"), (), True, False)
+EXPLORES = st.builds(
+    Explore,
+    st.lists(st.sampled_from(FAULT_KINDS), min_size=1, unique=True).map(tuple),
+    st.lists(st.sampled_from(("prefix", "torn", "reorder")), unique=True).map(tuple),
+    st.integers(2, 4),
+    st.integers(0, 99),
+    st.integers(0, 2**64 - 1),
+)
 EXPECTATIONS = st.one_of(
     st.just(Expectation()),
     st.builds(
@@ -56,6 +95,9 @@ EXPECTATIONS = st.one_of(
         st.just("violation"),
         st.just("content"),
         st.none() | st.integers(0, 99),
+        st.text(max_size=9),
+        st.sampled_from(("", "CORRUPT")),
+        st.booleans(),
         st.text(max_size=9),
     ),
 )
@@ -74,9 +116,12 @@ TRACES = st.builds(
     ),
     st.lists(OPERATIONS, max_size=5).map(tuple),
     ENGINES,
-    state=st.none() | st.integers(0, 10**6),
+    fault=st.none() | FAULTS,
     expect=EXPECTATIONS,
     note=st.text(max_size=9),
+    failing=st.none() | st.builds(Failing, st.sampled_from(FAILINGS), NUMBERS, st.booleans()),
+    models=st.just(("disk512", MINE)),
+    explore=EXPLORES,
 )  # fmt: skip
 
 SCHEMA = jsonschema.Draft202012Validator(wire.schema())
@@ -91,6 +136,11 @@ SMALL = Trace(
 def fields(trace: Trace = SMALL) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(dumps(trace))
     return found
+
+
+def fault(kind: str, *cuts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The field of a crash state."""
+    return {"fault": {"kind": kind, "cuts": list(cuts), **more}}
 
 
 def refusal(text: str | bytes | dict[str, Any], folder: Path = Path()) -> str:
@@ -142,6 +192,11 @@ def test_every_operation_and_field_is_in_the_reference(root: Path) -> None:
         assert f"`{kind}`" in reference
     for name in fields():
         assert f"`{name}`" in reference
+    for name in (*FAULT_KINDS, *TEARS, *DAMAGES, *FAILINGS, *RULES):
+        assert f"`{name}`" in reference
+    for definition in ("FaultField", "CutField", "TearField", "DamageField", "ModelField", "ExploreField"):
+        for name in wire.schema()["$defs"][definition]["properties"]:
+            assert f"`{name}`" in reference, name
 
 
 def test_small_values_read_as_text_and_large_ones_stay_small() -> None:
@@ -183,7 +238,7 @@ def test_saving_is_byte_for_byte_the_same_and_leaves_nothing_else(tmp_path: Path
 def test_file_names_tell_engine_and_kind_and_differ_by_content() -> None:
     broken = replace(SMALL, expect=Expectation("violation", "lost_write", 3))
     assert file_name(broken).startswith("ditto-lost-write-")
-    assert file_name(broken) != file_name(replace(broken, state=3))
+    assert file_name(broken) != file_name(replace(broken, fault=prefix(3)))
 
 
 def test_saving_where_it_cannot_be_is_told(tmp_path: Path) -> None:
@@ -214,7 +269,49 @@ def test_every_cut_and_every_flipped_byte_is_read_or_refused_in_one_line() -> No
 
 
 def test_a_newer_version_is_told_as_such() -> None:
-    assert "version 2" in refusal(fields() | {"version": 2, "surprise": True})
+    assert "version 3" in refusal(fields() | {"version": 3, "surprise": True})
+
+
+def version_1() -> dict[str, Any]:
+    """The fields of a file of version 1."""
+    written = fields()
+    for name in ("failing", "models", "explore"):
+        del written[name]
+    return written | {
+        "version": 1,
+        "fault": {"kind": "prefix", "state": 7},
+        "expect": {"verdict": "violation", "kind": "read", "state": 7, "words": "It broke."},
+    }
+
+
+def test_a_trace_of_version_1_is_read_as_what_it_meant() -> None:
+    trace = loads(json.dumps(version_1()).encode(), "x", Path())
+    assert trace == replace(SMALL, fault=prefix(7), expect=Expectation("violation", "read", 7, "It broke."))
+    assert trace.explore.kinds == ("prefix",)
+    assert fields(trace)["version"] == 2
+    unpinned = version_1() | {"fault": None, "expect": {"verdict": "held"}}
+    assert loads(json.dumps(unpinned).encode(), "x", Path()) == SMALL
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"explore": {"kinds": ["torn"]}}, "explore"),
+        ({"failing": None}, "failing"),
+        ({"fault": {"kind": "prefix", "cuts": [{"at": 1}]}}, "fault"),
+        ({"fault": {"kind": "prefix", "state": -1}}, "state"),
+        ({"expect": {"verdict": "violation"}}, "expect"),
+        ({"expect": {"verdict": "violation", "kind": "read", "claimed": True}}, "claimed"),
+    ],
+)
+def test_a_trace_of_version_1_has_nothing_of_a_later_one(change: dict[str, Any], named: str) -> None:
+    assert named in refusal(version_1() | change)
+
+
+def test_the_schema_of_version_1_has_not_moved(root: Path) -> None:
+    """What a file of version 1 may say is fixed: a field more would be read there, and refused by others."""
+    made = wire1.TraceField1.__struct_fields__
+    assert set(made) == set(version_1())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +324,44 @@ def test_a_newer_version_is_told_as_such() -> None:
         ({"expect": {"verdict": "held", "kind": "mount"}}, "expect"),
         ({"expect": {"verdict": "violation"}}, "expect"),
         ({"fault": {"kind": "meteor", "state": 1}}, "fault"),
-        ({"fault": {"kind": "prefix", "state": -1}}, "state"),
+        ({"fault": {"kind": "prefix", "state": 1}}, "fault"),
+        (fault("prefix", {"at": -1}), "cuts[0].at"),
+        (fault("prefix"), "cuts"),
+        (fault("prefix", {"at": 1}, {"at": 1}), "nested two or more"),
+        (fault("nested", {"at": 1}), "nested two or more"),
+        (fault("nested", *[{"at": 1}] * 5), "cuts"),
+        (fault("prefix", {"at": 3, "lost": [1]}), "nothing is lost or torn"),
+        (fault("full", {"at": 3, "torn": {"kind": "first"}}), "nothing is lost or torn"),
+        (fault("torn", {"at": 3}), "under way is torn"),
+        (fault("torn", {"at": 3, "torn": {"kind": "first", "back": 1}}), "under way is torn"),
+        (fault("torn", {"at": 3, "torn": {"kind": "meteor"}}), "torn.kind"),
+        (fault("torn", {"at": 3, "torn": {"kind": "some", "b": 2**64}}), "64 bits"),
+        (fault("torn", {"at": 3, "torn": {"kind": "some", "b": -1}}), "torn.b"),
+        (fault("torn", {"at": 3, "torn": {"kind": "first", "unit": 0}}), "torn.unit"),
+        (fault("reorder", {"at": 3}), "lost or torn"),
+        (fault("reorder", {"at": 3, "lost": [3]}), "lost"),
+        (fault("reorder", {"at": 99, "lost": [34]}), "lost"),
+        (fault("reorder", {"at": 3, "lost": [1, 0]}), "in order"),
+        (fault("reorder", {"at": 3, "lost": [1, 1]}), "in order"),
+        (
+            fault("reorder", {"at": 3, "lost": [1], "torn": {"kind": "first", "back": 2}}),
+            "both lost and torn",
+        ),
+        (fault("reorder", {"at": 3, "torn": {"kind": "first", "back": 4}}), "before the first"),
+        (fault("damage", {"at": 3}), "damage belongs"),
+        (fault("prefix", {"at": 3}, damage={"kind": "flip"}), "damage belongs"),
+        (fault("damage", {"at": 3}, damage={"kind": "rust"}), "damage.kind"),
+        (fault("prefix", {"at": 3}, model="nowhere"), "'nowhere'"),
+        ({"models": ["a", "a"]}, "models"),
+        ({"models": [""]}, "models"),
+        ({"models": [{"name": "a"}]}, "models[0]"),
+        ({"explore": {"kinds": []}}, "explore.kinds"),
+        ({"explore": {"kinds": ["torn", "torn"]}}, "twice"),
+        ({"explore": {"kinds": ["meteor"]}}, "explore.kinds"),
+        ({"explore": {"kinds": ["torn"], "depth": 5}}, "depth"),
+        ({"explore": {"kinds": ["torn"], "seed": 2**70}}, "explore.seed"),
+        ({"failing": {"kind": "read"}}, "failing"),
+        ({"failing": {"kind": "smile", "at": 1}}, "failing.kind"),
         ({"operations": [{"op": "explode", "key": "a"}]}, "explode"),
         ({"operations": [{"op": "get"}]}, "key"),
         ({"operations": [{"op": "get", "key": 7}]}, "operations[0].key"),

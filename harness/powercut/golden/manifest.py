@@ -23,7 +23,8 @@ from powercut.errors import PowercutError
 from powercut.geometry import Geometry
 from powercut.ops import key_text
 from powercut.trace import EngineOptions
-from powercut.wire import EngineField, GeometryField, Header, Key, Natural, OptionsField, Sha256
+from powercut.wire import EngineField, GeometryField, Header, Key, OptionsField, Sha256
+from powercut.wirefault import Natural
 from powercut_models import Row
 
 FORMAT: Final = "powercut-golden"
