@@ -178,7 +178,10 @@ def answer_text(answer: Answer) -> str:
 
 
 def _refusal(run: Run, models: Sequence[StoreModel], index: int, op: Op) -> WrongAnswer | None:
-    """A NO_SPACE that the device gives no reason for."""
+    """A NO_SPACE that the device gives no reason for; for a removal it never does."""
+    if op.kind == "remove":
+        words = f"operation {index} ({op_text(op)}) answers NO_SPACE, and a removal needs no room"
+        return WrongAnswer("no_space", index, "NO_SPACE", words)
     needed = max(_blocks(run, model, op) for model in models)
     if needed * FULL_FROM > run.geometry.block_count:
         return None

@@ -8,6 +8,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from powercut.engine import Engine
+from powercut.filled import SMALL, FullSource
+from powercut.generate import operations
+from powercut.geometry import Geometry
+from powercut.trace import EngineRef
+from powercut.vocabulary import Profile
+
 Liar = Callable[..., str]
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -56,3 +65,30 @@ def test_what_cannot_be_asked_for_is_told_in_one_sentence(liar: Liar, powercut_h
         assert (done.returncode, done.stdout) == (2, "")
         assert sentence in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("geometry", SMALL, ids=str)
+def test_filled_devices_stay_full_and_are_worked_on(geometry: Geometry) -> None:
+    engine = Engine.load("skink")
+    source = FullSource(1, 60, (Profile(geometry, engine.capabilities, 64),), EngineRef("skink"))
+    for index in range(3):
+        made = source.trace(index).operations
+        with engine.record(geometry, made) as run:
+            codes = [run.code(number) for number, op in enumerate(made) if op.writes]
+        assert codes.count("NO_SPACE") >= 5
+        assert codes[20:].count("OK") >= 5
+    assert source.trace(2) == source.trace(2)
+    assert source.trace(1).operations != tuple(operations(source.profiles[0], 1, 60))
+
+
+def test_a_full_device_shows_what_an_empty_one_does_not(liar: Liar, powercut: Powercut) -> None:
+    command = ("run", "--traces", 6, "--ops", 40, "--seed", 1, "--engine", liar("REMOVE_NEEDS_ROOM"))
+    assert powercut(*command).returncode == 0
+    filled = powercut(*command, "--fill", "--no-shrink", "--json")
+    assert filled.returncode == 1, filled.stderr
+    assert "no_space" in {one["kind"] for one in json.loads(filled.stdout)["failures"]}
+
+
+def test_an_engine_that_is_right_holds_on_full_devices(liar: Liar, powercut: Powercut) -> None:
+    done = powercut("run", "--fill", "--traces", 14, "--ops", 40, "--seed", 1, "--engine", liar(None))
+    assert (done.returncode, done.stderr) == (0, "")

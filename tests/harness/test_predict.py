@@ -208,3 +208,9 @@ def test_entries_are_all_that_ever_were_in_any_alternative() -> None:
     numbers = [high << 64 | low for low, high in made.entries()]
     assert numbers == sorted(numbers)
     made.close()
+
+
+def test_a_removal_is_never_refused_for_want_of_room() -> None:
+    full = Row(b"big", "value", bytes(20_000), (1, 1))
+    made = play(put("a", "1", "NO_SPACE"), remove("big", "NO_SPACE"), rows=(full,))
+    assert [(one.kind, one.op) for one in made.wrong] == [("no_space", 1)]

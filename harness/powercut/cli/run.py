@@ -26,6 +26,7 @@ from powercut.cli.workloads import (
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.exhaustive import ExhaustiveSource, coverage
+from powercut.filled import SMALL, FullSource
 from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.images import image_rows, load_image
@@ -113,6 +114,7 @@ class Request:
     traces: int | None
     seconds: float | None
     jobs: int
+    fill: bool
     exhaustive: Exhaustive
     save: Path
     shrink: bool
@@ -158,6 +160,7 @@ def geometry_options(command: F) -> F:
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
 @click.option("--tree-files", type=click.IntRange(1), default=200, show_default=True, help="Files, at most.")
 @click.option("--tree-bytes", type=click.IntRange(1), default=2 << 20, show_default=True, help="At most.")
+@click.option("--fill", is_flag=True, help="Small devices that are filled up, and worked on when full.")
 @exhaustive_options
 @click.option("--image", type=FOLDER, help="Start every trace from this littlefs image, which is only read.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processors to use (all).")
@@ -197,7 +200,12 @@ def make_plan(request: Request, source: Source) -> Plan:
 
 def make_source(request: Request, engine: Engine) -> Source:
     """Where the traces come from. Raises PowercutError."""
-    others = {"--tree": request.tree, "--image": request.image, "--exhaustive-ops": request.exhaustive.ops}
+    others = {
+        "--tree": request.tree,
+        "--image": request.image,
+        "--exhaustive-ops": request.exhaustive.ops,
+        "--fill": request.fill or None,
+    }
     asked = [name for name, given in others.items() if given is not None]
     if len(asked) > 1:
         raise PowercutError(f"Both {asked[0]} and {asked[1]} are given; give one of them.")
@@ -209,9 +217,10 @@ def make_source(request: Request, engine: Engine) -> Source:
         return _tree_source(request, engine, reference)
     if request.image is not None:
         return _image_source(request, engine, reference)
-    geometries = (request.shape.geometry(),) if request.shape.given else GEOMETRIES
+    geometries = (request.shape.geometry(),) if request.shape.given else SMALL if request.fill else GEOMETRIES
     made = tuple(profile(engine, geometry) for geometry in geometries)
-    return GeneratedSource(request.seed, request.ops, made, reference)
+    make = FullSource if request.fill else GeneratedSource
+    return make(request.seed, request.ops, made, reference)
 
 
 def profile(engine: Engine, geometry: Geometry) -> Profile:
