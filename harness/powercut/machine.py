@@ -3,28 +3,37 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, precondition, rule
 
 from powercut.engine import Engine
-from powercut.ops import Op, Value, segments
-from powercut.run import run_trace
-from powercut.strategies import keys, values
+from powercut.ops import Op, segments
+from powercut.strategies import keys, lengths, values
+from powercut.suite.explorer import Explorer
 from powercut.trace import EngineRef, Trace
 from powercut.vocabulary import Budget, Profile
 
 
-class StoreMachine(RuleBasedStateMachine):
-    """Collects operations; ``teardown`` runs them on the engine and cuts the power after every device event.
+def able(capability: str) -> Callable[..., Any]:
+    """A rule below this is for engines that have the capability."""
+    return precondition(lambda self: capability in self.profile.capabilities)
 
-    Made for one engine and profile by ``store_machine``.
+
+class StoreMachine(RuleBasedStateMachine):
+    """Collects operations; ``teardown`` runs them on the engine, cuts the power, and judges every state.
+
+    Bound to an engine by ``powercut_explorer.machine()`` in a test, by ``store_machine`` elsewhere. Rules of
+    your own go into a subclass: they call ``do``, and take keys from and put them into ``live``.
     """
 
     engine: ClassVar[Engine]
     profile: ClassVar[Profile]
+    judge: ClassVar[Callable[[Trace], object]]
 
+    #: Keys that were set.
     live = Bundle("live")
 
     def __init__(self) -> None:
@@ -32,7 +41,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.operations: list[Op] = []
         self._budget = Budget(self.profile)
 
-    def _do(self, op: Op) -> None:
+    def do(self, op: Op) -> None:
+        """Appends the operation, unless it could fill the device."""
         if self._budget.add(op):
             self.operations.append(op)
 
@@ -45,36 +55,63 @@ class StoreMachine(RuleBasedStateMachine):
     def set_new(self, data: st.DataObject) -> bytes:
         """Sets a key of the vocabulary."""
         key = data.draw(keys(self.profile, bad=False))
-        self._do(Op("set", key, value=data.draw(values(self.profile))))
+        self.do(Op("set", key, value=data.draw(values(self.profile))))
         return key
 
     @rule(key=live, data=st.data())
     def overwrite(self, key: bytes, data: st.DataObject) -> None:
         """Sets a key that was set before."""
-        value: Value = data.draw(values(self.profile))
-        self._do(Op("set", key, value=value))
+        self.do(Op("set", key, value=data.draw(values(self.profile))))
 
-    @rule(key=live, name=st.sampled_from((b"a", b"b")), data=st.data())
-    def set_below(self, key: bytes, name: bytes, data: st.DataObject) -> None:
-        """Sets a key below one that was set: a value on the way."""
-        self._do(Op("set", key + b"/" + name, value=data.draw(values(self.profile))))
+    @rule(key=live)
+    def read(self, key: bytes) -> None:
+        """Reads a key's value."""
+        self.do(Op("get", key))
+
+    @rule(key=live, kind=st.sampled_from(("exists", "size", "list")))
+    def look(self, key: bytes, kind: str) -> None:
+        """Asks for a key, or lists where it lies."""
+        self.do(Op(kind, b"/".join(segments(key)[:-1]) if kind == "list" else key))
 
     @rule(key=consumes(live))
     def remove(self, key: bytes) -> None:
         """Removes a key that was set."""
-        self._do(Op("remove", key))
+        self.do(Op("remove", key))
 
+    @able("dictionaries")
+    @rule(key=live, name=st.sampled_from((b"a", b"b")), data=st.data())
+    def set_below(self, key: bytes, name: bytes, data: st.DataObject) -> None:
+        """Sets a key below one that was set: a value on the way."""
+        self.do(Op("set", key + b"/" + name, value=data.draw(values(self.profile))))
+
+    @able("dictionaries")
     @rule(key=live)
     def remove_parent(self, key: bytes) -> None:
         """Removes the dictionary that a key lies in, with all below."""
         way = segments(key)[:-1]
         if way:
-            self._do(Op("remove", b"/".join(way)))
+            self.do(Op("remove", b"/".join(way)))
 
-    @rule(key=live, kind=st.sampled_from(("get", "exists", "size", "list")))
-    def read(self, key: bytes, kind: str) -> None:
-        """Reads a key, or lists where it lies."""
-        self._do(Op(kind, b"/".join(segments(key)[:-1]) if kind == "list" else key))
+    @able("set_partial")
+    @rule(key=live, data=st.data())
+    def write_into(self, key: bytes, data: st.DataObject) -> None:
+        """Writes into a value that was set, or behind its end."""
+        off = data.draw(lengths(self.profile))
+        self.do(Op("set_partial", key, off=off, value=data.draw(values(self.profile))))
+
+    @able("rename")
+    @rule(target=live, key=consumes(live), data=st.data())
+    def rename(self, key: bytes, data: st.DataObject) -> bytes:
+        """Renames a key that was set."""
+        new = data.draw(keys(self.profile, bad=False))
+        self.do(Op("rename", key, target=new))
+        return new
+
+    @able("sync")
+    @rule()
+    def sync(self) -> None:
+        """Makes durable what was done."""
+        self.do(Op("sync", b""))
 
     def trace(self) -> Trace:
         """What was done so far, as a trace."""
@@ -82,12 +119,13 @@ class StoreMachine(RuleBasedStateMachine):
         return Trace(self.profile.geometry, tuple(self.operations), engine)
 
     def teardown(self) -> None:
-        """Runs and judges what was collected; raises AssertionError with the first violation in words."""
-        verdict = run_trace(self.trace(), self.engine)
-        assert verdict.held, "\n".join((verdict.violations[0].words, *verdict.violations[0].differences))
+        """Runs and judges what was collected. Raises ViolationError, an AssertionError."""
+        type(self).judge(self.trace())
 
 
 def store_machine(engine: Engine, profile: Profile) -> type[StoreMachine]:
     """The state machine for an engine on a profile's device; run it with
-    ``hypothesis.stateful.run_state_machine_as_test``."""
-    return type("StoreMachineFor", (StoreMachine,), {"engine": engine, "profile": profile})
+    ``hypothesis.stateful.run_state_machine_as_test``, or take its ``TestCase``."""
+    explorer = Explorer(engine, profile.geometry)
+    bound = {"engine": engine, "profile": profile, "judge": staticmethod(explorer.check)}
+    return type("StoreMachineFor", (StoreMachine,), bound)

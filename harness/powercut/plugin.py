@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 """The pytest plugin: every ``*.trace.json`` is a test, which passes where its verdict is the expected one.
 
-In use where a conftest.py says ``from powercut.plugin import *``, as traces/conftest.py does.
+In use where a session says ``--powercut-traces`` (or ``powercut_traces = true`` in its ini file), or where a
+conftest.py says ``from powercut.plugin import *``, as traces/conftest.py does.
 """
 
 from __future__ import annotations
@@ -11,17 +12,32 @@ from pathlib import Path
 
 import pytest
 
-from powercut.replay import Replay, engine_for, replay
-from powercut.trace import SUFFIX, load
+from powercut.engine import Engine
+from powercut.replay import Replay, replay
+from powercut.suite.entry import engines_for
+from powercut.suite.options import switched
+from powercut.suite.state import KEY
+from powercut.trace import SUFFIX, Trace, load
 
 __all__ = ["pytest_collect_file"]
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A trace file is a collector of one test."""
-    if file_path.name.endswith(SUFFIX):
-        return TraceFile.from_parent(parent, path=file_path)
+    """A trace file is a collector of one test; where the whole session collects them, it does so."""
+    if file_path.name.endswith(SUFFIX) and not _by_session(parent.config):
+        return trace_file(file_path, parent)
     return None
+
+
+def trace_file(file_path: Path, parent: pytest.Collector) -> TraceFile:
+    """The collector of a trace file."""
+    made: TraceFile = TraceFile.from_parent(parent, path=file_path)
+    return made
+
+
+def _by_session(config: pytest.Config) -> bool:
+    """Whether powercut.suite.entry is loaded and collects traces."""
+    return KEY in config.stash and switched(config, "traces")
 
 
 class UnexpectedVerdictError(Exception):
@@ -42,9 +58,16 @@ class TraceItem(pytest.Item):
     def runtest(self) -> None:
         """Raises UnexpectedVerdictError, or PowercutError where the trace cannot be replayed."""
         trace = load(self.path)
-        shown = replay(trace, engine_for(trace, None), isolated=False)
+        shown = replay(trace, self._engine(trace), isolated=False)
         if not shown.expected:
             raise UnexpectedVerdictError(describe(self.path, shown))
+
+    def _engine(self, trace: Trace) -> str:
+        """The engine to replay on: of those of the session the one of that name, else the built-in one."""
+        names = engines_for(self) if KEY in self.config.stash else []
+        return next(
+            (name for name in names if Engine.load(name).name == trace.engine.name), trace.engine.name
+        )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """The sentence alone."""
@@ -62,4 +85,7 @@ def describe(path: Path, shown: Replay) -> str:
     lines = [f"expected: {wanted}", f"now: {got}"]
     if shown.violation is not None:
         lines.extend(f"  {line}" for line in shown.violation.differences)
-    return "\n".join([*lines, f"see it step by step: powercut replay {path}"])
+    lines.append(f"see it step by step: powercut replay {path}")
+    if shown.kind and shown.violation is None:
+        lines.append(f"if it is mended: powercut replay --update {path}")
+    return "\n".join(lines)

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: ISC
-"""Hypothesis strategies for operations, values and whole traces, from the fast generator's vocabulary."""
+"""Hypothesis strategies for keys, values, operations, devices and whole traces.
+
+They compose with your own. ``Profile`` says what the engine can do and on which device: a test gets it from
+``powercut_explorer.profile()``; ``PLAIN``, where none is given, asks only for what every engine must do.
+docs/suites.md has examples.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
+from powercut.engine import Engine
 from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op, Value
@@ -19,15 +25,21 @@ PLAIN_KINDS = ("set", "remove", "get", "get_partial", "exists", "list", "size")
 #: The kinds that an engine can do if it says so.
 ABLE_KINDS = ("set_partial", "allocate", "rename", "digest", "last_modified", "sync")
 
+#: What every engine can do, on the device of a suite that names none.
+PLAIN = Profile(GEOMETRIES[0], frozenset(), 16)
 
-def values(profile: Profile) -> st.SearchStrategy[Value]:
+#: What the blocks of drawn devices are, in bytes, and what an erased byte of theirs reads as.
+_BLOCKS, _ERASED = (512, 256, 128, 1024, 4096), (0xFF, 0x00, None)
+
+
+def values(profile: Profile = PLAIN) -> st.SearchStrategy[Value]:
     """Values: a few letters, or bytes of a boundary length."""
     texts = st.text("abc01", max_size=6).map(lambda text: Literal(text.encode()))
     made = st.builds(Generated, st.integers(0, 999), st.sampled_from(boundary_sizes(profile)))
     return st.one_of(texts, made)
 
 
-def keys(profile: Profile, *, bad: bool = True) -> st.SearchStrategy[bytes]:
+def keys(profile: Profile = PLAIN, *, bad: bool = True) -> st.SearchStrategy[bytes]:
     """Keys that collide; with ``bad`` now and then one that must be refused."""
     known = tree_keys(profile)
     fresh = st.sampled_from(names(profile))
@@ -37,15 +49,20 @@ def keys(profile: Profile, *, bad: bool = True) -> st.SearchStrategy[bytes]:
     return st.one_of(*pools, *([st.sampled_from(bad_keys(profile))] if bad else []))
 
 
-def kinds(profile: Profile) -> tuple[str, ...]:
+def lengths(profile: Profile = PLAIN) -> st.SearchStrategy[int]:
+    """Offsets and lengths in bytes: 0, 1, and around every boundary."""
+    return st.sampled_from((0, 1, *boundary_sizes(profile)))
+
+
+def kinds(profile: Profile = PLAIN) -> tuple[str, ...]:
     """The kinds of operation that the profile's engine can do."""
     return PLAIN_KINDS + tuple(kind for kind in ABLE_KINDS if kind in profile.capabilities)
 
 
-def single_operations(profile: Profile) -> st.SearchStrategy[Op]:
+def single_operations(profile: Profile = PLAIN) -> st.SearchStrategy[Op]:
     """One operation of any kind that the engine can do; half of them set a value."""
     key, value = keys(profile), values(profile)
-    offset = st.sampled_from((0, 1, *boundary_sizes(profile)))
+    offset = lengths(profile)
     sets = st.builds(Op, st.just("set"), key, value=value)
     made: dict[str, st.SearchStrategy[Op]] = {
         "set": sets,
@@ -59,26 +76,58 @@ def single_operations(profile: Profile) -> st.SearchStrategy[Op]:
     return st.one_of(*([sets] * len(others)), *others)
 
 
-def operation_lists(profile: Profile, max_size: int = 40) -> st.SearchStrategy[list[Op]]:
+def operation_lists(profile: Profile = PLAIN, max_size: int = 40) -> st.SearchStrategy[list[Op]]:
     """Lists of operations whose live data surely fits the device, unless the profile lets it run full."""
     one = single_operations(profile)
     return st.lists(one, max_size=max_size).map(lambda made: list(bounded(profile, made)))
 
 
 @st.composite
+def geometries(
+    draw: st.DrawFn, *, block_sizes: Sequence[int] = _BLOCKS, bytes_max: int = 1 << 17
+) -> Geometry:
+    """Devices of 8 blocks to ``bytes_max`` bytes; prog sizes of 1 byte to a block. They shrink to 8 blocks of
+    512 bytes."""
+    block = draw(st.sampled_from(list(block_sizes)))
+    units = [unit for unit in (16, 1, 8, 64, 512, 4096) if block % unit == 0]
+    prog = draw(st.sampled_from(units))
+    read = draw(st.sampled_from([unit for unit in units if unit <= prog]))
+    count = draw(st.integers(8, max(bytes_max // block, 8)))
+    return Geometry(read, prog, block, count, draw(st.sampled_from(_ERASED)))
+
+
+@st.composite
 def traces(
     draw: st.DrawFn,
-    engine: EngineRef,
+    engine: Engine | EngineRef,
     *,
-    capabilities: frozenset[str],
-    geometries: Sequence[Geometry] = GEOMETRIES,
+    capabilities: frozenset[str] | None = None,
+    geometries: Sequence[Geometry] | st.SearchStrategy[Geometry] = GEOMETRIES,
     name_max: int = 16,
     max_size: int = 40,
 ) -> Trace:
-    """Traces on one of the geometries; ``name_max``: bytes that a name has at most on all of them."""
-    geometry = draw(st.sampled_from(list(geometries)))
-    profile = Profile(geometry, capabilities, name_max)
-    return Trace(geometry, tuple(draw(operation_lists(profile, max_size))), engine)
+    """Traces on one of the geometries; ``name_max``: bytes that a name has at most on all of them.
+
+    ``capabilities``: what may be asked of the engine; None: what an Engine says of itself, of an EngineRef
+    only what every engine can do.
+    """
+    able = capabilities if capabilities is not None else getattr(engine, "capabilities", frozenset())
+    geometry = draw(st.sampled_from(geometries) if isinstance(geometries, Sequence) else geometries)
+    operations = draw(operation_lists(Profile(geometry, able, name_max), max_size))
+    reference = engine if isinstance(engine, EngineRef) else EngineRef(engine.name, engine.version)
+    return Trace(geometry, tuple(operations), reference)
 
 
-__all__ = ["Keys", "keys", "kinds", "operation_lists", "single_operations", "traces", "values"]
+__all__ = [
+    "PLAIN",
+    "Keys",
+    "Profile",
+    "geometries",
+    "keys",
+    "kinds",
+    "lengths",
+    "operation_lists",
+    "single_operations",
+    "traces",
+    "values",
+]

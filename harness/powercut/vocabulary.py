@@ -60,8 +60,9 @@ def names(profile: Profile) -> tuple[bytes, ...]:
 
 
 def bad_keys(profile: Profile) -> tuple[bytes, ...]:
-    """Keys that must be refused."""
-    return (*BAD_KEYS, b"t" * (profile.name_max + 1), b"d/" + b"t" * (profile.name_max + 1))
+    """Keys that must be refused; of one segment, where the engine has no dictionaries."""
+    bad = (*BAD_KEYS, b"t" * (profile.name_max + 1), b"d/" + b"t" * (profile.name_max + 1))
+    return bad if profile.nested else tuple(key for key in bad if len(segments(key)) < 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: ISC
+"""The last lines of a session: states by kind, what is covered wholly and what is not, what was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from powercut.fault import KINDS
+from powercut.suite.counts import Counts, States, by_kind
+from powercut.suite.settings import Settings
+
+_HEADINGS = ("kind", "device model", "states", "judged", "equal", "left", "coverage")
+
+
+def summary_lines(engines: Sequence[Counts], settings: Settings) -> list[str]:
+    """All of it, for one or several engines."""
+    lines: list[str] = []
+    for counts in engines:
+        lines += [_head(counts, settings), *_table(counts), coverage(counts)]
+        if counts.no_space:
+            lines.append(f"write probes that met a full device: {counts.no_space:,}")
+        if counts.unbegun:
+            lines.append(f"not begun, for want of time: {counts.unbegun:,} traces")
+        for saved in counts.saved:
+            lines += [f"violation: {saved.kind}, saved as {saved.path}", f"  {saved.replay}"]
+    return lines
+
+
+def _head(counts: Counts, settings: Settings) -> str:
+    tests = "1 test" if counts.tests == 1 else f"{counts.tests} tests"
+    return (
+        f"{counts.engine}, profile {settings.profile}, seed {settings.seed}: {tests}, {counts.traces:,} "
+        f"traces, {counts.operations:,} operations, {counts.events:,} device events"
+    )
+
+
+def _table(counts: Counts) -> list[str]:
+    rows: list[tuple[str, ...]] = [_HEADINGS]
+    order = sorted(counts.states.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1]))
+    for (kind, model), states in order:
+        numbers = (states.total, states.checked, states.skipped, states.left)
+        rows.append((kind, model or "any", *(f"{number:,}" for number in numbers), _word(states)))
+    if len(rows) == 1:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    return [f"  {_row(row, widths)}".rstrip() for row in rows]
+
+
+def _row(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Texts to the left, numbers to the right."""
+    cells = [f"{cell:>{width}}" if 2 <= at <= 5 else f"{cell:<{width}}"
+             for at, (cell, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
+    return "  ".join(cells)
+
+
+def _word(states: States) -> str:
+    """What part of the states that there can be was dealt with."""
+    if states.exhaustive:
+        return "exhaustive"
+    words = []
+    if states.left:
+        words.append(f"{states.left:,} left, behind a violation or an interruption")
+    if states.sampled or states.beyond:
+        words.append(f"sampled: more are possible at {states.beyond:,} cuts")
+    return "; ".join(words)
+
+
+def coverage(counts: Counts) -> str:
+    """``exhaustive: prefix. In part: torn. Not looked at: ...``: no kind is missing."""
+    kinds = by_kind(counts)
+    whole = [kind for kind in KINDS if kind in kinds and kinds[kind].exhaustive]
+    part = [kind for kind in KINDS if kind in kinds and not kinds[kind].exhaustive]
+    none = [kind for kind in KINDS if kind not in kinds]
+    said = (("exhaustive", whole), ("in part", part), ("not looked at", none))
+    return "crash states of these traces: " + "; ".join(
+        f"{word}: {', '.join(names)}" for word, names in said if names
+    )
