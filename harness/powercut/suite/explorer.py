@@ -178,7 +178,9 @@ class Explorer:
 
     def _options(self) -> RunOptions:
         if self.settings.kinds != ("prefix",) or self.settings.models:
-            raise PowercutError("Only prefix states are looked at so far; leave the kinds and the models out.")
+            raise PowercutError(
+                "Only prefix states are looked at so far; leave the kinds and the models out."
+            )
         return RunOptions(jobs=self.settings.jobs)
 
     def _failure(self, trace: Trace, verdict: Verdict) -> failure.ViolationError:
