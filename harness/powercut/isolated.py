@@ -13,7 +13,7 @@ import struct
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from typing import Any, Generic, TypeVar
@@ -112,7 +112,7 @@ def run(
     *,
     workers: int = 1,
     hang_seconds: float = HANG_SECONDS,
-) -> Iterator[tuple[int, Result | Died]]:
+) -> Generator[tuple[int, Result | Died], None, None]:
     """(index of the task, its result or how it ended), as they come. More tasks may be appended to a list
     while it runs.
 

@@ -210,8 +210,8 @@ class ForgetfulStore(ToyStore):
     """See V1Forgets."""
 
     def apply(self, op: Op, now: Time) -> Answer:
-        self._number += 1
-        if op.kind == "set" and self._number % 2:
+        self._sets = getattr(self, "_sets", 0) + (op.kind == "set")
+        if op.kind == "set" and self._sets % 2 == 0:
             return Answer("OK")
         return super().apply(op, now)
 

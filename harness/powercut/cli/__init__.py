@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
     "check": "powercut.cli.check",
     "image": "powercut.cli.image",
     "golden": "powercut.cli.golden",
+    "compat": "powercut.cli.compat",
 }
 
 EPILOG: Final = """\
@@ -43,7 +44,7 @@ Exit codes:
   0    all is well: every crash state held, the command did its work
   1    a violation, or by check a finding; for ls, get, rm and attr: there is no such
        key or attribute; for image diff: a difference; for golden check: an image
-       that does not hold
+       that does not hold; for compat: what the policy does not allow
   2    bad usage, bad input or a bad environment: one sentence on stderr says which
   130  interrupted: what was found so far has been told
   141  the reader of the output went away

@@ -26,6 +26,9 @@ GEOMETRIES = (
 #: What engines are told at format; options that change nothing give no images of their own.
 VARIANTS = (DEFAULTS, EngineOptions(disk_minor=1), EngineOptions(value_checks=1))
 
+#: The operation lists.
+NAMES = ("values", "tree", "moves", "wide", "log")
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
