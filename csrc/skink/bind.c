@@ -96,7 +96,7 @@ static int add_level(struct skink *s, struct subtree *t, const struct item *item
     if (t->last == NULL) {
         t->last = m;
     }
-    code = io_reserve(&s->io, &m->entries, &m->capacity, 1, sizeof(m->entries[0]));
+    code = mdir_reserve(&s->io, m, 1);
     if (code != SKINK_OK) {
         return code;
     }

@@ -168,9 +168,7 @@ static int reserve(struct skink *s, const struct change *c, const struct plan *p
     struct mdir *m = c->pair;
     s->patches.count = 0;
     int code = patch_reserve(&s->io, &s->patches, p->append_patches);
-    return code != SKINK_OK ? code
-                            : io_reserve(&s->io, &m->entries, &m->capacity, (size_t)m->count + c->count,
-                                         sizeof(m->entries[0]));
+    return code != SKINK_OK ? code : mdir_reserve(&s->io, m, (size_t)m->count + c->count);
 }
 
 /* Puts the entry that is to be gone into the global state. A try before this one may have moved it: into a

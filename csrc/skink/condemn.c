@@ -61,6 +61,7 @@ int condemn_entry(struct skink *s, const struct place *at, struct dir *const *di
         entry_free(&s->io, nameless);
         return code;
     }
+    s->nameless = true;
     d->entry = nameless;
     d->parent = home->dir;
     for (size_t i = 0; i < count; i++) {
@@ -163,16 +164,16 @@ static int drop_nameless(struct skink *s) {
         }
         m = s->thread; /* the pair may be gone, or in parts */
     }
+    s->nameless = false;
     return SKINK_OK;
 }
 
 bool store_has_condemned(const struct skink *s) {
-    for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
-        if (mdir_end(m) != m->count) {
-            return true;
-        }
+    const struct mdir *m = s->nameless ? s->thread : NULL;
+    while (m != NULL && mdir_end(m) == m->count) {
+        m = m->next;
     }
-    return false;
+    return m != NULL;
 }
 
 int store_drop_condemned(struct skink *s) {

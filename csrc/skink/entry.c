@@ -2,16 +2,18 @@
  *
  * entry.c: one entry of a pair in memory, and as tags of a commit.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "mdir.h"
 
 struct entry *entry_new(const struct io *io, const char *name, uint32_t name_len, uint32_t type) {
-    struct entry *e = io_alloc(io, sizeof(*e) + name_len);
+    size_t size = offsetof(struct entry, name) + name_len; /* the name begins in front of the padding */
+    struct entry *e = io_alloc(io, size > sizeof(*e) ? size : sizeof(*e));
     if (e != NULL) {
         memset(e, 0, sizeof(*e));
-        e->type = (uint16_t)type;
+        e->type = (uint8_t)type;
         e->name_len = (uint16_t)name_len;
         e->form = FORM_EMPTY;
         if (name_len > 0) {

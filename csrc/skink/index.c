@@ -19,6 +19,7 @@ struct dir *dir_new(const struct io *io, struct dir *parent, struct entry *entry
 void dir_free(const struct io *io, struct dir *d) {
     if (d != NULL) {
         io_free(io, d->pairs);
+        io_free(io, d->heads);
         io_free(io, d);
     }
 }
@@ -37,7 +38,7 @@ uint32_t mdir_first(const struct mdir *m) {
 
 uint32_t mdir_end(const struct mdir *m) {
     uint32_t end = m->count;
-    while (end > 0 && m->entries[end - 1]->type == TAG_CONDEMNED) {
+    while (m->nameless && end > 0 && m->entries[end - 1]->type == TAG_CONDEMNED) {
         end--;
     }
     return end;
@@ -47,18 +48,49 @@ bool mdir_is_condemned(const struct mdir *m) {
     return m->dir != NULL && m->dir->condemned;
 }
 
+static uint64_t eight_bytes(const char *name, uint32_t len) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        bytes = bytes << 8 | (i < len ? (uint8_t)name[i] : 0xffu);
+    }
+    return bytes;
+}
+
+static struct head name_head(const char *name, uint32_t len) {
+    return (struct head){eight_bytes(name, len), len > 8 ? eight_bytes(name + 8, len - 8) : UINT64_MAX};
+}
+
+static struct head first_head(const struct mdir *m) {
+    uint32_t first = mdir_first(m);
+    return first < m->count ? name_head(m->entries[first]->name, m->entries[first]->name_len)
+                            : (struct head){UINT64_MAX, UINT64_MAX};
+}
+
+static bool begins_behind(const struct dir *d, size_t i, const struct head *head, const char *name,
+                          uint32_t len) {
+    const struct head *other = &d->heads[i];
+    if (other->high != head->high) {
+        return other->high > head->high;
+    }
+    if (other->low != head->low) {
+        return other->low > head->low;
+    }
+    const struct mdir *m = d->pairs[i];
+    const struct entry *first = m->entries[mdir_first(m)];
+    return name_compare(first->name, first->name_len, name, len) > 0;
+}
+
 /* The last pair whose first name is not greater than the name; else the first pair. */
 static struct mdir *find_pair(const struct dir *d, const char *name, uint32_t len) {
     size_t low = 0;
     size_t high = d->count;
+    struct head head = high > 1 ? name_head(name, len) : (struct head){0, 0};
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        const struct mdir *m = d->pairs[middle];
-        const struct entry *first = m->entries[mdir_first(m)];
-        if (name_compare(first->name, first->name_len, name, len) <= 0) {
-            low = middle;
-        } else {
+        if (begins_behind(d, middle, &head, name, len)) {
             high = middle;
+        } else {
+            low = middle;
         }
     }
     return d->pairs[low];
@@ -145,13 +177,35 @@ size_t dir_index(const struct dir *d, const struct mdir *m) {
     return i;
 }
 
+void dir_note_first(struct mdir *m) {
+    if (m->dir != NULL && m->dir->count > 1) {
+        size_t at = dir_position(m->dir, m);
+        if (m->dir->pairs[at] == m) {
+            m->dir->heads[at] = first_head(m);
+        }
+    }
+}
+
 int dir_reserve(const struct io *io, struct dir *d, size_t more) {
-    return io_reserve(io, &d->pairs, &d->capacity, d->count + more, sizeof(struct mdir *));
+    size_t want = d->count + more;
+    bool first = d->heads == NULL;
+    int code = io_reserve(io, &d->pairs, &d->capacity, want, sizeof(struct mdir *));
+    if (code == SKINK_OK && want > 1) {
+        code = io_reserve(io, &d->heads, &d->heads_capacity, want, sizeof(d->heads[0]));
+    }
+    for (size_t i = 0; first && d->heads != NULL && i < d->count; i++) {
+        d->heads[i] = first_head(d->pairs[i]);
+    }
+    return code;
 }
 
 void dir_insert(struct dir *d, size_t at, struct mdir *m) {
     memmove(d->pairs + at + 1, d->pairs + at, (d->count - at) * sizeof(struct mdir *));
     d->pairs[at] = m;
+    if (d->heads != NULL) {
+        memmove(d->heads + at + 1, d->heads + at, (d->count - at) * sizeof(d->heads[0]));
+        d->heads[at] = first_head(m);
+    }
     d->count++;
     m->dir = d;
 }
@@ -159,6 +213,9 @@ void dir_insert(struct dir *d, size_t at, struct mdir *m) {
 void dir_remove(struct dir *d, size_t at) {
     d->count--;
     memmove(d->pairs + at, d->pairs + at + 1, (d->count - at) * sizeof(struct mdir *));
+    if (d->heads != NULL) {
+        memmove(d->heads + at, d->heads + at + 1, (d->count - at) * sizeof(d->heads[0]));
+    }
 }
 
 void thread_insert(struct mdir *before, struct mdir *m) {

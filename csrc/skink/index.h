@@ -8,6 +8,13 @@
 
 #include "mdir.h"
 
+/* The first sixteen bytes of a name as numbers; where there are fewer, 0xff in their place. Where two of these
+ * differ, names compare as they do; where they are the same, the names may still differ. So a search looks at
+ * one array, and at few names. */
+struct head {
+    uint64_t high, low;
+};
+
 /* A dictionary. Its pairs lie one behind another on the thread, joined by hard tails; a pair without
  * entries is listed only where it is the first. */
 struct dir {
@@ -16,7 +23,8 @@ struct dir {
     struct dir *next;    /* all dictionaries, in no order that means anything */
     struct dir *prev;
     struct mdir **pairs;
-    size_t count, capacity;
+    struct head *heads; /* with more than one pair: what each one's first name begins with */
+    size_t count, capacity, heads_capacity;
     bool passed;    /* while a removal looks at the thread: it came to this dictionary */
     bool condemned; /* below an entry without a name: see condemn.c */
 };
@@ -59,6 +67,8 @@ int dir_sorted(const struct io *io, const struct dir *d, struct seats *ret_seats
 size_t dir_position(const struct dir *d, const struct mdir *m);
 /* The same, without looking at names; d->count: it is not there. */
 size_t dir_index(const struct dir *d, const struct mdir *m);
+/* Once the first entry of a pair is another. */
+void dir_note_first(struct mdir *m);
 int dir_reserve(const struct io *io, struct dir *d, size_t more);
 void dir_insert(struct dir *d, size_t at, struct mdir *m); /* there is room */
 void dir_remove(struct dir *d, size_t at);

@@ -20,6 +20,12 @@ bool pair_same(const uint32_t a[2], const uint32_t b[2]) {
     return (a[0] == b[0] && a[1] == b[1]) || (a[0] == b[1] && a[1] == b[0]);
 }
 
+static void free_list(const struct io *io, struct mdir *m) {
+    if (m->entries != m->few) {
+        io_free(io, m->entries);
+    }
+}
+
 void mdir_free(const struct io *io, struct mdir *m) {
     if (m == NULL) {
         return;
@@ -27,8 +33,31 @@ void mdir_free(const struct io *io, struct mdir *m) {
     for (uint32_t i = 0; i < m->count; i++) {
         entry_free(io, m->entries[i]);
     }
-    io_free(io, m->entries);
+    free_list(io, m);
     io_free(io, m);
+}
+
+int mdir_reserve(const struct io *io, struct mdir *m, size_t count) {
+    if (count <= m->capacity) {
+        return SKINK_OK;
+    }
+    if (count <= MDIR_FEW) {
+        m->entries = m->few;
+        m->capacity = MDIR_FEW;
+        return SKINK_OK;
+    }
+    size_t want = count > (size_t)m->capacity * 2 ? count : (size_t)m->capacity * 2;
+    struct entry **grown = want <= UINT16_MAX ? io_alloc(io, want * sizeof(struct entry *)) : NULL;
+    if (grown == NULL) {
+        return SKINK_NO_MEMORY;
+    }
+    if (m->count > 0) {
+        memcpy(grown, m->entries, m->count * sizeof(struct entry *));
+    }
+    free_list(io, m);
+    m->entries = grown;
+    m->capacity = (uint32_t)want;
+    return SKINK_OK;
 }
 
 /* --- from tags to entries ------------------------------------------------------------------------ */
@@ -47,7 +76,7 @@ struct build {
 
 static int build_insert(struct build *b, uint32_t id) {
     struct mdir *m = b->m;
-    int code = io_reserve(b->io, &m->entries, &m->capacity, (size_t)m->count + 1, sizeof(struct entry *));
+    int code = mdir_reserve(b->io, m, (size_t)m->count + 1);
     if (code != SKINK_OK) {
         return code;
     }
@@ -140,6 +169,7 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
     if (b->visible <= id) {
         b->visible = id + 1;
     }
+    m->nameless = m->nameless || type == TAG_CONDEMNED;
     struct entry *old = m->entries[id];
     if (old != NULL) {
         e->attrs = old->attrs;
@@ -345,7 +375,8 @@ static int build_check(struct build *b) {
     return SKINK_OK;
 }
 
-void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks) {
+uint32_t mdir_settle_checks(const struct io *io, struct mdir *m, bool checks) {
+    uint32_t longest = 0;
     m->bytes = 0;
     for (uint32_t i = 0; i < m->count; i++) {
         struct entry *e = m->entries[i];
@@ -355,7 +386,11 @@ void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks) {
             e->has_check = false;
         }
         m->bytes += entry_bytes(e);
+        if (e->name_len > longest && e->type != TAG_SUPERBLOCK) {
+            longest = e->name_len;
+        }
     }
+    return longest;
 }
 
 /* The entries under the ids that they have on disk. */
@@ -471,7 +506,7 @@ int mdir_find_id(const struct io *io, const struct mdir *m, uint32_t id, uint8_t
     for (uint32_t i = 0; i < raw.count; i++) {
         entry_free(io, raw.entries[i]);
     }
-    io_free(io, raw.entries);
+    free_list(io, &raw);
     return code;
 }
 

@@ -29,30 +29,32 @@ enum entry_form {
 
 struct dir;
 
-/* One entry of a pair: a value, a dictionary or the superblock. */
+/* One entry of a pair: a value, a dictionary or the superblock. There are many: it is kept small. */
 struct entry {
     struct attr *attrs;
     struct dir *dir; /* a dictionary's own contents, once linked */
     uint64_t picoseconds;
     uint32_t days;
     uint32_t where, size; /* see enum entry_form */
+    uint32_t check;       /* CRC-32 of the value */
     uint16_t name_len;
-    uint16_t type;  /* TAG_VALUE, TAG_DICTIONARY, TAG_SUPERBLOCK or TAG_CONDEMNED */
-    uint8_t form;   /* enum entry_form */
-    uint32_t check; /* CRC-32 of the value */
-    bool has_check; /* as found: the attribute belongs to the struct that the entry has */
-    bool checked;   /* the value was found to be right since the store was opened */
-    bool has_time;
-    bool hidden; /* the source of a pending move: still on disk, gone for readers */
+    uint8_t type;       /* TAG_VALUE, TAG_DICTIONARY, TAG_SUPERBLOCK or TAG_CONDEMNED */
+    uint8_t form;       /* enum entry_form */
+    bool has_check : 1; /* as found: the attribute belongs to the struct that the entry has */
+    bool checked : 1;   /* the value was found to be right since the store was opened */
+    bool has_time : 1;
+    bool hidden : 1; /* the source of a pending move: still on disk, gone for readers */
     char name[];
 };
+
+#define MDIR_FEW 4 /* entries that need no list of their own */
 
 /* Entries of a pair are numbered from 0; the number is the id in its tags. */
 struct mdir {
     struct mdir *prev, *next; /* the thread */
     struct dir *dir; /* whose pair it is; NULL for an orphan and for a superblock pair in front of the root */
     struct entry **entries;
-    size_t capacity;
+    uint32_t capacity;
     uint32_t count;
     uint32_t pair[2]; /* the current block first */
     uint32_t rev;
@@ -60,11 +62,16 @@ struct mdir {
     uint32_t etag;
     uint32_t bytes;      /* what the entries take when rewritten, in bytes */
     uint32_t tail[2];    /* the next pair; BLOCK_NULL: none */
+    struct gstate share; /* this pair's share of the global state */
     bool hard;           /* the tail is this directory's next pair */
     bool orphan;         /* on the thread, but no directory's */
     bool renumbered;     /* the entries are not in the order of the ids on disk */
-    struct gstate share; /* this pair's share of the global state */
+    bool nameless;       /* there may be entries without a name, behind all others: see condemn.c */
+    struct entry *few[MDIR_FEW];
 };
+
+/* Makes room for so many entries. Errors: SKINK_NO_MEMORY. */
+int mdir_reserve(const struct io *io, struct mdir *m, size_t count);
 
 struct entry *entry_new(const struct io *io, const char *name, uint32_t name_len, uint32_t type);
 void entry_free(const struct io *io, struct entry *e);
@@ -98,8 +105,8 @@ int mdir_fetch(const struct io *io, const uint32_t pair[2], uint8_t *buffer, str
 int mdir_find_id(const struct io *io, const struct mdir *m, uint32_t id, uint8_t *buffer, uint32_t *ret_id);
 
 /* Once it is known whether the store has value checksums: attributes of that type are checksums, or a user's
- * own. Sets m->bytes. */
-void mdir_settle_checks(const struct io *io, struct mdir *m, bool checks);
+ * own. Sets m->bytes. Returns the longest name's bytes. */
+uint32_t mdir_settle_checks(const struct io *io, struct mdir *m, bool checks);
 
 /* --- writing ------------------------------------------------------------------------------------- */
 

@@ -101,6 +101,7 @@ static int add_pair(struct mount *mt, const uint32_t pair[2]) {
     }
     mt->last = m;
     gstate_xor(&s->gstate, &m->share);
+    s->nameless = s->nameless || m->nameless;
     return map_add(&s->io, &mt->map, m);
 }
 
@@ -408,7 +409,7 @@ static int link_tree(struct mount *mt) {
     for (struct dir *d = s->root; d != NULL && code == SKINK_OK && !mt->again; d = d->next) {
         code = link_children(mt, d, &last);
     }
-    if (code == SKINK_OK && !mt->again) {
+    if (code == SKINK_OK && !mt->again && s->nameless) {
         code = link_all_condemned(mt, last);
     }
     if (code != SKINK_OK || mt->again) {
@@ -436,6 +437,7 @@ static void forget_tree(struct skink *s) {
         s->thread = next;
     }
     s->root = NULL;
+    s->nameless = false;
     s->gstate = (struct gstate){0, {0, 0}};
     s->io.block_count = s->io.dev->geometry.block_count;
 }
@@ -456,13 +458,14 @@ static int load_once(struct mount *mt) {
     return code;
 }
 
-/* The longest name in the store: one that another program wrote may be longer than skink would make it. */
-static uint32_t longest_name(const struct skink *s) {
+/* What needs to know whether there are value checksums; and the longest name in the store: one that another
+ * program wrote may be longer than skink would make it. */
+static uint32_t settle_pairs(struct skink *s) {
     uint32_t longest = 0;
-    for (const struct mdir *m = s->thread; m != NULL; m = m->next) {
-        for (uint32_t i = mdir_first(m); i < m->count; i++) {
-            longest = m->entries[i]->name_len > longest ? m->entries[i]->name_len : longest;
-        }
+    s->value_checks = entry_attr(s->root->pairs[0]->entries[0], ATTR_CHECK) != NULL;
+    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
+        uint32_t len = mdir_settle_checks(&s->io, m, s->value_checks);
+        longest = len > longest ? len : longest;
     }
     return longest;
 }
@@ -477,11 +480,7 @@ int store_load(struct skink *s) {
     if (code != SKINK_OK) {
         return code;
     }
-    s->value_checks = entry_attr(s->root->pairs[0]->entries[0], ATTR_CHECK) != NULL;
-    for (struct mdir *m = s->thread; m != NULL; m = m->next) {
-        mdir_settle_checks(&s->io, m, s->value_checks);
-    }
-    uint32_t longest = longest_name(s);
+    uint32_t longest = settle_pairs(s);
     if (longest > s->super.name_max) {
         return SKINK_CORRUPT;
     }

@@ -148,6 +148,7 @@ void plan_publish_edit(struct skink *s, struct mdir *m, const struct edit *e) {
         memmove(m->entries + e->id + 1, m->entries + e->id, (m->count - e->id) * sizeof(m->entries[0]));
         m->entries[e->id] = e->item.entry;
         m->count++;
+        m->nameless = m->nameless || e->item.entry->type == TAG_CONDEMNED;
         break;
     case EDIT_VALUE:
         old->attrs = NULL; /* the new entry has them */
@@ -170,8 +171,14 @@ void plan_publish_edit(struct skink *s, struct mdir *m, const struct edit *e) {
 void plan_publish(struct skink *s, const struct change *c, const struct plan *p) {
     struct mdir *m = c->pair;
     patch_apply(&s->patches);
+    bool first = false; /* whether the first entry is another */
     for (uint32_t i = 0; i < c->count; i++) {
+        bool value = c->edits[i].kind == EDIT_VALUE || c->edits[i].kind == EDIT_ATTR;
+        first = first || (!value && c->edits[i].id <= mdir_first(m));
         plan_publish_edit(s, m, &c->edits[i]);
+    }
+    if (first) {
+        dir_note_first(m);
     }
     m->bytes = p->bytes;
     m->share = p->share;

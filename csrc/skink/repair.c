@@ -62,6 +62,9 @@ static int delete_hidden(struct skink *s, struct mdir *m) {
 
 static int finish_move(struct skink *s) {
     int code = SKINK_NOT_FOUND;
+    if (!gstate_has_move(&s->gstate)) {
+        return SKINK_OK; /* nothing is hidden */
+    }
     for (struct mdir *m = s->thread; m != NULL && code == SKINK_NOT_FOUND; m = m->next) {
         code = delete_hidden(s, m);
         if (code == SKINK_OK) {
@@ -188,9 +191,9 @@ static int map_pair(const struct skink *s, const struct mdir *m, struct blocks *
     if (code == SKINK_OK) {
         code = blocks_mark(map, m->pair[1]);
     }
-    for (uint32_t i = 0; i < m->count && code == SKINK_OK; i++) {
-        if (m->entries[i]->form == FORM_CTZ && !m->entries[i]->hidden && !m->orphan &&
-            !mdir_is_condemned(m)) {
+    uint32_t count = m->orphan || mdir_is_condemned(m) ? 0 : m->count;
+    for (uint32_t i = 0; i < count && code == SKINK_OK; i++) {
+        if (m->entries[i]->form == FORM_CTZ && !m->entries[i]->hidden) {
             code = map_value(s, m->entries[i], map, list);
         }
     }
@@ -230,7 +233,7 @@ int store_map_blocks(const struct skink *s, struct blocks *ret_map) {
     for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK; m = m->next) {
         code = map_pair(s, m, &map, &list);
     }
-    for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK; m = m->next) {
+    for (const struct mdir *m = s->thread; m != NULL && code == SKINK_OK && s->nameless; m = m->next) {
         code = map_condemned(s, m, &map, &list);
     }
     block_list_release(&s->io, &list);

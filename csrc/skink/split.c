@@ -143,12 +143,13 @@ static int split_off(struct skink *s, struct split *split, uint32_t from) {
     m->next = behind;
     split->first = m;
     split->count++;
-    code = io_reserve(&s->io, &m->entries, &m->capacity, count, sizeof(m->entries[0]));
+    code = mdir_reserve(&s->io, m, count);
     if (code != SKINK_OK) {
         return code;
     }
     while (m->count < count) {
         m->entries[m->count] = split->items[from + m->count].entry;
+        m->nameless = m->nameless || m->entries[m->count]->type == TAG_CONDEMNED;
         m->count++;
     }
     m->bytes = items_bytes(split->items, from, split->keep);

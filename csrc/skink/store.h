@@ -24,6 +24,7 @@ struct skink {
     struct gstate gstate; /* as it is on the device */
     struct blocks blocks; /* known once `ready` */
     bool value_checks;    /* values in blocks of their own have checksums */
+    bool nameless;        /* some pair's are */
     bool stale_map;       /* blocks that it says are in use are not: to be made anew */
     bool ready;           /* repaired, and the free map made: writes may begin */
     bool broken;          /* a commit failed half way: what the device holds is not known */

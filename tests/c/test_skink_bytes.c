@@ -4,6 +4,7 @@
 #include "skink/bytes.h"
 #include "skink/crc32.h"
 #include "skink/crc32_table.h"
+#include "skink/crc32_table_far.h"
 #include "skink/sha256.h"
 
 static void test_numbers_have_the_byte_order_of_their_name(struct check *check) {
@@ -31,11 +32,12 @@ static uint32_t crc_by_bits(uint32_t crc, const uint8_t *bytes, size_t size) {
 }
 
 static void test_crc_tables_are_the_polynomials(struct check *check) {
-    uint8_t bytes[8] = {0};
+    uint8_t bytes[16] = {0};
     for (unsigned i = 0; i < 256; i++) {
         bytes[0] = (uint8_t)i;
         for (size_t k = 0; k < 8; k++) {
             CHECK_EQ(check, crc32_table[k][i], crc_by_bits(0, bytes, k + 1));
+            CHECK_EQ(check, crc32_table_far[k][i], crc_by_bits(0, bytes, k + 9));
         }
     }
 }
