@@ -49,7 +49,7 @@ enum skink_code {
     SKINK_VALUE_TOO_LARGE = -9,      /* a value longer than value_max */
     SKINK_NO_TIMESTAMP = -10,        /* the value was written by a program that stores none */
     SKINK_READ_ONLY = -11,           /* the store was opened for reading */
-    SKINK_IO = -12,                  /* the device failed; a change in progress may or may not be there */
+    SKINK_IO = -12,                  /* the device failed; a change may be there or not (till reopened) */
     SKINK_CORRUPT = -13,             /* the disk holds bytes that cannot be right */
     SKINK_UNSUPPORTED = -14,         /* an on-disk version or a geometry that this engine does not read */
     SKINK_INVALID_ARGUMENT = -15,    /* the caller's mistake */

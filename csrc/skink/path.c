@@ -57,8 +57,8 @@ int path_find(struct skink *s, const char *key, size_t key_len, struct path *ret
     struct path p;
     memset(&p, 0, sizeof(p));
     int code = key_check(s, key, key_len, &rest);
-    if (code != SKINK_OK) {
-        return code;
+    if (code != SKINK_OK || s->broken) {
+        return code != SKINK_OK ? code : SKINK_IO; /* what is there the next mount finds out */
     }
     const char *name;
     uint32_t name_len;

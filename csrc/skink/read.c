@@ -145,7 +145,7 @@ int skink_list(struct skink *s, const char *key, size_t key_len, skink_entry_fn 
 int skink_visit(struct skink *s, skink_entry_fn fn, void *ctx) {
     struct walk w;
     walk_init(&w, &s->io);
-    int code = walk_start(&w, s->root);
+    int code = s->broken ? SKINK_IO : walk_start(&w, s->root);
     while (code == SKINK_OK && (code = walk_next(&w)) == SKINK_OK) {
         code = show(&(struct node){w.pair, w.entry}, w.key, w.key_len, fn, ctx);
         if (code != SKINK_OK) {

@@ -210,7 +210,11 @@ static void test_each_device_error_is_io_and_leaves_all_or_nothing(struct check 
             }
             CHECK_EQ(check, code, SKINK_IO);
             CHECK(check, rig->faulty.failed);
+            enum skink_kind kind;
+            int shows = skink_exists(rig->store, "", 0, &kind) == SKINK_OK;
+            uint64_t shown = shows ? work_state(rig->store) : 0;
             i = recover(check, rig, i);
+            CHECK(check, !shows || work_state(rig->store) == shown); /* what it still shows stays */
         }
         check_store(check, rig, rig->states[WORK_OPS]);
         failed = rig->faulty.failed;
