@@ -181,7 +181,7 @@ class Explorer:
             raise PowercutError(
                 "Only prefix states are looked at so far; leave the kinds and the models out."
             )
-        return RunOptions(jobs=self.settings.jobs)
+        return RunOptions(jobs=self.settings.jobs, violations_max=1, words=not hypo.looking())
 
     def _failure(self, trace: Trace, verdict: Verdict) -> failure.ViolationError:
         """The error for a verdict; made small and saved, unless Hypothesis is still looking."""
