@@ -39,6 +39,11 @@ void bd_log_free(struct bd_log *log) {
     free(log);
 }
 
+void bd_log_clear(struct bd_log *log) {
+    log->count = 0;
+    log->size = 0;
+}
+
 /* The room to have for `need` of anything, growing by halves. */
 static size_t room_for(size_t room, size_t need) {
     size_t grown = room + room / 2 + 64;

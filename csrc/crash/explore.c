@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * explore.c: all crash states of a run, judged on all cores.
+ * explore.c: crash states of a run, generated and judged on all cores.
  *
- * Threads take ascending stretches of states from a counter. What they find does not depend on who took
- * what: once max_violations were found only states before the last of them are still looked at, so that
- * in the end it is always the first ones that are reported.
+ * Once max_violations were found only states before the last of them are still looked at, so that in the end
+ * it is always the first ones that are reported, whoever found them.
  */
 #define _DEFAULT_SOURCE
 
-#include "judge.h"
-#include "media.h"
+#include "explore.h"
+
 #include "run.h"
 
 #include <pthread.h>
@@ -17,232 +16,368 @@
 #include <string.h>
 #include <unistd.h>
 
-/* States taken from the counter at a time. */
-#define STRETCH 8u
+/* --- what is found ---------------------------------------------------------------------------------- */
 
-struct exploration {
-    const struct pc_run *run;
-    const struct pc_hash *allowed;
-    const struct pc_explore_options *options;
-    struct states states;
-    struct uncut uncut;
-    size_t next;                     /* atomic: the first of states.todo that nobody took */
-    uint64_t limit;                  /* atomic: states after this one are no longer of interest */
-    pthread_mutex_t lock;            /* over what follows */
-    struct pc_violation *violations; /* sorted by state */
-    size_t violation_count, violation_room;
-    uint64_t checked, no_space;
-    int code; /* PC_OK, or why the exploration failed */
-};
+int is_of_interest(const struct exploration *x, uint64_t number) {
+    const struct pc_watch *watch = x->options->watch;
 
-/* What one thread has of its own. */
-struct worker {
-    struct exploration *exploration;
-    struct media media;
-    struct judge judge;
-    uint64_t checked, no_space;
-};
-
-static int is_stopped(const struct exploration *x) {
-    return x->options->stop != NULL && *x->options->stop != 0;
+    return (watch == NULL || *(const volatile int *)&watch->stop == 0) &&
+           number < __atomic_load_n(&x->limit, __ATOMIC_RELAXED);
 }
 
-static void count_progress(const struct exploration *x, uint64_t states) {
-    if (x->options->progress != NULL) {
-        (void)__atomic_fetch_add(x->options->progress, states, __ATOMIC_RELAXED);
-    }
-}
+static int reserve_found(struct exploration *x) {
+    size_t room = x->found_room * 2 + 16;
+    struct found *grown;
 
-static int reserve_violation(struct exploration *x) {
-    size_t room = x->violation_room * 2 + 16;
-    struct pc_violation *grown;
-
-    if (x->violation_count < x->violation_room) {
+    if (x->found_count < x->found_room) {
         return PC_OK;
     }
-    grown = realloc(x->violations, room * sizeof(*grown));
+    grown = realloc(x->found, room * sizeof(*grown));
     if (grown == NULL) {
         return PC_NO_MEMORY;
     }
-    x->violations = grown;
-    x->violation_room = room;
+    x->found = grown;
+    x->found_room = room;
     return PC_OK;
 }
 
-/* Puts a violation in its place, and the last one out where there are more than wanted. */
-static void insert_violation(struct exploration *x, const struct pc_violation *violation) {
+/* Puts a violation in its place, and the last one out where there are more than wanted. Those below one state
+ * come from one thread, in order. */
+static void insert_found(struct exploration *x, uint64_t number, const struct pc_violation *violation) {
     size_t max = x->options->max_violations;
-    size_t at = x->violation_count++;
+    size_t at = x->found_count++;
 
-    for (; at > 0 && x->violations[at - 1].state > violation->state; at--) {
-        x->violations[at] = x->violations[at - 1];
+    for (; at > 0 && x->found[at - 1].number > number; at--) {
+        x->found[at] = x->found[at - 1];
     }
-    x->violations[at] = *violation;
-    if (max == 0 || x->violation_count < max) {
+    x->found[at] = (struct found){number, *violation};
+    if (max == 0 || x->found_count < max) {
         return;
     }
-    x->violation_count = max;
-    __atomic_store_n(&x->limit, x->violations[max - 1].state, __ATOMIC_RELAXED);
+    x->found_count = max;
+    __atomic_store_n(&x->limit, x->found[max - 1].number, __ATOMIC_RELAXED);
 }
 
-static void fail(struct exploration *x, int code) {
-    x->code = code;
-    __atomic_store_n(&x->next, x->states.count, __ATOMIC_RELAXED);
-}
+int add_found(struct exploration *x, uint64_t number, const struct pc_violation *violation) {
+    int code;
 
-static void add_violation(struct exploration *x, const struct pc_violation *violation) {
     (void)pthread_mutex_lock(&x->lock);
-    if (reserve_violation(x) == PC_OK) {
-        insert_violation(x, violation);
-    } else {
-        fail(x, PC_NO_MEMORY);
+    code = reserve_found(x);
+    if (code == PC_OK) {
+        insert_found(x, number, violation);
     }
     (void)pthread_mutex_unlock(&x->lock);
+    return code;
 }
 
-static void judge_one(struct worker *worker, uint64_t k) {
-    struct exploration *x = worker->exploration;
-    struct verdict verdict;
+/* --- threads ---------------------------------------------------------------------------------------- */
 
-    media_move(&worker->media, (size_t)k);
-    judge_state(&worker->judge, k, states_allowed(x->run, x->allowed, k), &verdict);
-    worker->checked++;
-    worker->no_space += (uint64_t)verdict.no_space;
-    if (verdict.violation.kind != PC_VIOLATION_NONE) {
-        add_violation(x, &verdict.violation);
-    }
-    count_progress(x, 1);
-}
+typedef int (*group_fn)(struct worker *worker, size_t first, size_t end);
 
-/* Judges stretch after stretch until none is left, or none is of interest. */
-static void work(struct worker *worker) {
-    struct exploration *x = worker->exploration;
+/* A phase of a batch: all threads take groups from a counter. */
+struct turn {
+    struct worker *worker;
+    group_fn fn;
+};
 
-    for (;;) {
-        size_t at = __atomic_fetch_add(&x->next, STRETCH, __ATOMIC_RELAXED);
-        size_t end = at + STRETCH < x->states.count ? at + STRETCH : x->states.count;
+static void *take_groups(void *argument) {
+    const struct turn *turn = argument;
+    struct exploration *x = turn->worker->x;
+    int code = PC_OK;
 
-        if (at >= x->states.count) {
-            return;
+    while (code == PC_OK) {
+        size_t first = __atomic_fetch_add(&x->next, GROUP, __ATOMIC_RELAXED);
+
+        if (first >= x->item_count) {
+            break;
         }
-        for (; at < end; at++) {
-            if (is_stopped(x) || x->states.todo[at] > __atomic_load_n(&x->limit, __ATOMIC_RELAXED)) {
-                return;
-            }
-            judge_one(worker, x->states.todo[at]);
-        }
+        code = turn->fn(turn->worker, first, first + GROUP < x->item_count ? first + GROUP : x->item_count);
     }
-}
-
-static void *worker_main(void *argument) {
-    struct worker worker = {.exploration = argument};
-    struct exploration *x = worker.exploration;
-    int code = media_init(&worker.media, x->run);
-
-    if (code == PC_OK) {
-        code = judge_init(&worker.judge, x->run, x->options->probes, &x->uncut, worker.media.bytes);
-    }
-    if (code == PC_OK) {
-        work(&worker);
-        judge_release(&worker.judge);
-    }
-    media_release(&worker.media);
-    (void)pthread_mutex_lock(&x->lock);
-    x->checked += worker.checked;
-    x->no_space += worker.no_space;
     if (code != PC_OK) {
-        fail(x, code);
+        (void)pthread_mutex_lock(&x->lock);
+        x->code = code;
+        (void)pthread_mutex_unlock(&x->lock);
     }
-    (void)pthread_mutex_unlock(&x->lock);
     return NULL;
 }
 
-/* How many threads there is work for. */
+/* The calling thread is one of them, so that it works even where no other can be had. */
+static void run_phase(struct exploration *x, struct worker *workers, size_t jobs, group_fn fn) {
+    pthread_t threads[PC_WATCH_JOBS];
+    struct turn turns[PC_WATCH_JOBS];
+    size_t groups = (x->item_count + GROUP - 1) / GROUP;
+    size_t started = 1;
+
+    x->next = 0;
+    jobs = jobs < groups ? jobs : groups;
+    for (size_t i = 0; i < jobs; i++) {
+        turns[i] = (struct turn){&workers[i], fn};
+    }
+    while (started < jobs && pthread_create(&threads[started], NULL, take_groups, &turns[started]) == 0) {
+        started++;
+    }
+    if (jobs > 0) {
+        (void)take_groups(&turns[0]);
+    }
+    while (started > 1) {
+        (void)pthread_join(threads[--started], NULL);
+    }
+}
+
 static size_t job_count(const struct exploration *x) {
-    size_t useful = (x->states.count + STRETCH - 1) / STRETCH;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t jobs = x->options->jobs;
 
     if (jobs == 0) {
         jobs = processors > 0 ? (size_t)processors : 1;
     }
-    return jobs < useful ? jobs : useful;
+    return jobs < PC_WATCH_JOBS ? jobs : PC_WATCH_JOBS;
 }
 
-/* Runs the threads; the calling one is one of them, so that it works even where no other can be had. */
-static void run_workers(struct exploration *x) {
-    size_t jobs = job_count(x);
-    pthread_t *threads = calloc(jobs + 1, sizeof(*threads));
-    size_t started = 0;
+/* --- batches ---------------------------------------------------------------------------------------- */
 
-    if (jobs == 0 || threads == NULL) {
-        free(threads);
-        if (jobs > 0) {
-            (void)worker_main(x);
+/* The first of its kind is judged. */
+static int find_identical(struct exploration *x) {
+    for (size_t i = 0; i < x->item_count; i++) {
+        struct item *item = &x->items[i];
+        int known = item->fault != NULL ? 0 : seen_put(&x->seen, item->hash);
+
+        if (known < 0) {
+            return known;
         }
-        return;
+        if (known) {
+            item->fate = IS_IDENTICAL;
+            count_of(x, x->counts, item->state.model, item->state.kind)->identical++;
+            if (x->options->watch != NULL) {
+                (void)__atomic_fetch_add(&x->options->watch->progress, 1, __ATOMIC_RELAXED);
+            }
+        }
     }
-    while (started + 1 < jobs && pthread_create(&threads[started], NULL, worker_main, x) == 0) {
-        started++;
-    }
-    (void)worker_main(x);
-    while (started > 0) {
-        (void)pthread_join(threads[--started], NULL);
-    }
-    free(threads);
+    return PC_OK;
 }
 
-static void write_report(struct exploration *x, struct pc_explore_report *ret_report) {
-    *ret_report = (struct pc_explore_report){
-        .total = x->states.total,
-        .checked = x->checked,
-        .identical = x->states.identical,
-        .no_space = x->no_space,
-        .violation_count = x->violation_count,
-        .violations = x->violations,
-    };
-    x->violations = NULL;
+static int explore_batch(struct exploration *x, struct worker *workers, size_t jobs) {
+    if ((x->options->keep & PC_KEEP_IDENTICAL) == 0) {
+        run_phase(x, workers, jobs, hash_group);
+        if (x->code == PC_OK) {
+            x->code = find_identical(x);
+        }
+    }
+    if (x->code == PC_OK) {
+        run_phase(x, workers, jobs, judge_group);
+    }
+    return x->code;
+}
+
+/* The states that were asked for by themselves make one batch. */
+static int add_only(struct exploration *x) {
+    int code = PC_OK;
+
+    for (size_t i = 0; i < x->options->only_count && code == PC_OK; i++) {
+        const struct pc_fault *fault = &x->options->only[i];
+        struct state state;
+
+        if (!fault_is_possible(x->run, fault) || fault->model >= x->model_count) {
+            return PC_INVALID_ARGUMENT;
+        }
+        state = state_of_fault(fault);
+        code = batch_add(x, &state, 0);
+        if (code == PC_OK && fault->depth > 1) {
+            x->items[x->item_count - 1].fault = fault;
+        }
+    }
+    return code;
+}
+
+static int explore_all(struct exploration *x, struct worker *workers, size_t jobs) {
+    struct generator generator = {.at = x->options->first};
+    int more = 1;
+    int code = PC_OK;
+
+    if (x->options->only != NULL) {
+        code = add_only(x);
+        return code == PC_OK && x->item_count > 0 ? explore_batch(x, workers, jobs) : code;
+    }
+    while (code == PC_OK && is_of_interest(x, x->base + x->item_count)) {
+        code = generate(x, &generator, &more);
+        if (code != PC_OK || !more) {
+            break;
+        }
+        code = explore_batch(x, workers, jobs);
+    }
+    return code;
+}
+
+static void add_counts(const struct exploration *x, const struct pc_count *counts) {
+    for (size_t i = 0; counts != NULL && i < x->model_count * PC_FAULT_KINDS; i++) {
+        x->counts[i].total += counts[i].total;
+        x->counts[i].sampled += counts[i].sampled;
+        x->counts[i].beyond += counts[i].beyond;
+        x->counts[i].checked += counts[i].checked;
+        x->counts[i].identical += counts[i].identical;
+        x->counts[i].unread += counts[i].unread;
+        x->counts[i].no_space += counts[i].no_space;
+        x->counts[i].refused += counts[i].refused;
+    }
+}
+
+static int with_workers(struct exploration *x) {
+    size_t jobs = job_count(x);
+    struct worker *workers = calloc(jobs, sizeof(*workers));
+    int code;
+
+    if (workers == NULL) {
+        return PC_NO_MEMORY;
+    }
+    for (size_t i = 0; i < jobs; i++) {
+        workers[i].x = x;
+        workers[i].job = (uint32_t)i;
+    }
+    code = explore_all(x, workers, jobs);
+    for (size_t i = 0; i < jobs; i++) {
+        add_counts(x, workers[i].counts);
+        worker_release(&workers[i]);
+    }
+    free(workers);
+    return code;
+}
+
+/* --- an exploration --------------------------------------------------------------------------------- */
+
+/* Can the device be filled up, and what is then allowed be told? */
+static int can_be_full(const struct exploration *x) {
+    const struct pc_allowed *allowed = x->allowed;
+
+    if (x->run->facts.name_max < 20 || x->run->options.read_only) {
+        return 0;
+    }
+    for (size_t i = 0; allowed != NULL && i <= allowed->op_count; i++) {
+        if (allowed->first[i + 1] - allowed->first[i] != 1) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static uint32_t depth_of(const struct pc_explore_options *options) {
+    uint32_t depth = (options->kinds >> PC_FAULT_NESTED & 1) != 0 ? options->depth : 1;
+
+    for (size_t i = 0; i < options->only_count; i++) {
+        depth = options->only[i].depth > depth ? options->only[i].depth : depth;
+    }
+    return depth;
+}
+
+static int init(struct exploration *x, const struct pc_run *run, const struct pc_allowed *allowed,
+                const struct pc_explore_options *options) {
+    *x = (struct exploration){.run = run, .allowed = allowed, .options = options, .limit = UINT64_MAX};
+    x->kinds = options->kinds;
+    x->depth = depth_of(options);
+    x->model_count = options->model_count > 0 ? options->model_count : 1;
+    if (x->depth < 1 || x->depth > PC_CUTS_MAX || options->model_count > UINT16_MAX ||
+        (options->nested_kinds & ~(1u << PC_FAULT_PREFIX | 1u << PC_FAULT_TORN | 1u << PC_FAULT_REORDER)) !=
+            0) {
+        return PC_INVALID_ARGUMENT;
+    }
+    if (!can_be_full(x)) {
+        x->kinds &= ~(1u << PC_FAULT_FULL);
+    }
+    x->room = malloc(run->geometry.block_size);
+    x->counts = calloc(x->model_count * PC_FAULT_KINDS, sizeof(*x->counts));
+    if (x->room == NULL || x->counts == NULL) {
+        return PC_NO_MEMORY;
+    }
+    return media_init(&x->media, run, 1);
+}
+
+static void release(struct exploration *x) {
+    media_release(&x->media);
+    seen_release(&x->seen);
+    free(x->room);
+    free(x->items);
+    free(x->counts);
+    free(x->found);
+}
+
+static int write_report(struct exploration *x, struct pc_explore_report *ret_report) {
+    struct pc_violation *violations = calloc(x->found_count + 1, sizeof(*violations));
+
+    if (violations == NULL) {
+        return PC_NO_MEMORY;
+    }
+    for (size_t i = 0; i < x->found_count; i++) {
+        violations[i] = x->found[i].violation;
+    }
+    *ret_report = (struct pc_explore_report){.counts = x->counts,
+                                             .model_count = x->model_count,
+                                             .violation_count = x->found_count,
+                                             .violations = violations};
+    x->counts = NULL;
+    return PC_OK;
 }
 
 static int explore(struct exploration *x) {
-    int code = states_find(x->run, x->allowed, x->options, &x->states);
+    int code = uncut_init(&x->uncut, x->run);
 
     if (code != PC_OK) {
         return code;
     }
-    count_progress(x, x->states.identical);
-    code = uncut_init(&x->uncut, x->run);
-    if (code == PC_OK) {
-        run_workers(x);
-        code = x->code;
-        uncut_release(&x->uncut);
+    x->judge = (struct judge){.run = x->run,
+                              .allowed = x->allowed,
+                              .reader = x->options->reader,
+                              .probes = x->options->probes,
+                              .damage_exact = (int)x->options->damage_exact,
+                              .uncut = &x->uncut};
+    if (pthread_mutex_init(&x->lock, NULL) == 0) {
+        code = with_workers(x);
+        (void)pthread_mutex_destroy(&x->lock);
+    } else {
+        code = PC_NO_MEMORY;
     }
-    states_release(&x->states);
+    uncut_release(&x->uncut);
     return code;
 }
 
-int pc_explore(const struct pc_run *run, const struct pc_hash *allowed, size_t allowed_count,
+int pc_explore(const struct pc_run *run, const struct pc_allowed *allowed,
                const struct pc_explore_options *options, struct pc_explore_report *ret_report) {
-    struct exploration x = {.run = run, .allowed = allowed, .options = options, .limit = UINT64_MAX};
+    struct exploration x;
     int code;
 
-    if (allowed_count != run->op_count + 1) {
+    if (allowed->op_count != run->op_count) {
         return PC_INVALID_ARGUMENT;
     }
-    if (pthread_mutex_init(&x.lock, NULL) != 0) {
-        return PC_NO_MEMORY;
-    }
-    code = explore(&x);
+    code = init(&x, run, allowed, options);
     if (code == PC_OK) {
-        write_report(&x, ret_report);
+        code = explore(&x);
     }
-    free(x.violations);
-    (void)pthread_mutex_destroy(&x.lock);
+    if (code == PC_OK) {
+        code = write_report(&x, ret_report);
+    }
+    release(&x);
     return code;
 }
 
 void pc_explore_report_release(struct pc_explore_report *report) {
     free(report->violations);
-    report->violations = NULL;
-    report->violation_count = 0;
+    free(report->counts);
+    *report = (struct pc_explore_report){0};
+}
+
+int pc_explore_list(const struct pc_run *run, const struct pc_explore_options *options, pc_fault_fn fn,
+                    void *ctx) {
+    struct generator generator = {.at = options->first};
+    struct exploration x;
+    int code = init(&x, run, NULL, options);
+    int more = 1;
+
+    while (code == PC_OK && more) {
+        code = generate(&x, &generator, &more);
+        for (size_t i = 0; i < x.item_count && code == PC_OK; i++) {
+            struct pc_fault fault = fault_of_state(&x.items[i].state);
+
+            code = fn(ctx, &fault);
+        }
+    }
+    release(&x);
+    return code;
 }

@@ -5,7 +5,7 @@
 #ifndef CRASH_JUDGE_H
 #define CRASH_JUDGE_H
 
-#include "states.h"
+#include "script.h"
 
 #include <pthread.h>
 
@@ -13,32 +13,55 @@
 struct uncut {
     const struct pc_run *run;
     pthread_mutex_t lock;
-    uint8_t *answers; /* per number of operations done: enum in judge.c */
+    uint8_t *answers; /* per number of operations done and of probes: enum in judge.c */
 };
 int uncut_init(struct uncut *uncut, const struct pc_run *run); /* PC_OK or PC_NO_MEMORY */
 void uncut_release(struct uncut *uncut);
 
-/* One thread's means of judging: nothing is allocated per state. */
+/* What all states of an exploration share. */
 struct judge {
     const struct pc_run *run;
-    uint32_t probes; /* enum pc_probe */
+    const struct pc_allowed *allowed;
+    const struct pc_engine *reader; /* may be NULL */
+    uint32_t probes;                /* enum pc_probe */
+    int damage_exact;
+    int lenient; /* whatever is found is right: recovery is wanted, and no judgement */
     struct uncut *uncut;
-    struct bd media;   /* the crash state's bytes */
-    struct bd overlay; /* on it: what recovery writes */
-    void *store;       /* the mounted store, or NULL */
+};
+
+/* The devices on which one state is recovered, and what is recorded of it. Nothing is allocated per state. */
+struct stage {
+    struct bd state;      /* the crash state; recovery's writes do not reach it */
+    struct bd overlay;    /* on it: what recovery writes */
+    struct bd record;     /* on that, where there is a script */
+    struct bd reader;     /* another overlay, for the other engine */
+    struct script script; /* what was recorded */
+    int recorded;         /* there is one */
+};
+/* `script_of`: the run whose recoveries are recorded; NULL: they are not. Errors: PC_NO_MEMORY. */
+int stage_init(struct stage *stage, const struct bd *state, const struct pc_run *script_of);
+void stage_release(struct stage *stage);
+
+/* A state to be judged. */
+struct subject {
+    uint32_t kind;        /* enum pc_fault_kind */
+    struct permit permit; /* the stores that are allowed */
+    size_t done; /* operations that had returned at the first cut; full: before the device was filled */
+    int in_flight;
+    uint32_t depth;                 /* cuts so far */
+    const struct pc_damage *damage; /* PC_FAULT_DAMAGE alone */
 };
 
 struct verdict {
-    struct pc_violation violation; /* kind PC_VIOLATION_NONE: all is well */
-    int no_space;                  /* the write probe found the device full, and rightly so */
+    uint32_t kind; /* enum pc_violation_kind */
+    int32_t code;
+    struct pc_hash found;
+    int no_space; /* the write probe found the device full, and rightly so */
+    int refused;  /* damage was answered CORRUPT or IO */
 };
 
-/* bytes: the device's, moved from state to state by the caller. Errors: PC_NO_MEMORY. */
-int judge_init(struct judge *judge, const struct pc_run *run, uint32_t probes, struct uncut *uncut,
-               uint8_t *bytes);
-void judge_release(struct judge *judge);
-
-/* Judges crash state k, whose content the bytes are, against what is allowed there. */
-void judge_state(struct judge *judge, uint64_t k, struct allowed_pair allowed, struct verdict *ret_verdict);
+/* Judges the state on the stage, and leaves what was recorded of it there. */
+void judge_state(const struct judge *judge, struct stage *stage, const struct subject *subject,
+                 struct verdict *ret_verdict);
 
 #endif

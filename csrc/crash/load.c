@@ -73,7 +73,7 @@ static int check_engine(const struct pc_engine *engine, char *ret_text, size_t t
     if (engine == NULL) {
         return fail(PC_UNSUPPORTED, ret_text, text_size, "its powercut_engine() returns no engine");
     }
-    if (engine->abi_version != PC_ABI_VERSION) {
+    if (engine->abi_version < PC_ABI_OLDEST || engine->abi_version > PC_ABI_VERSION) {
         return fail(PC_UNSUPPORTED, ret_text, text_size, "it was built for engine ABI version %u, this is %u",
                     (unsigned)engine->abi_version, (unsigned)PC_ABI_VERSION);
     }
@@ -84,12 +84,17 @@ static int check_engine(const struct pc_engine *engine, char *ret_text, size_t t
     if (missing != NULL) {
         return fail(PC_UNSUPPORTED, ret_text, text_size, "the engine has no %s function", missing);
     }
-    if (engine->durability != PC_DURABLE_ON_RETURN) {
-        return fail(PC_UNSUPPORTED, ret_text, text_size,
-                    "the engine does not promise that operations are durable when they return, "
-                    "and no other promise can be tested yet");
+    if (engine->durability != PC_DURABLE_ON_RETURN && engine->durability != PC_DURABLE_ON_SYNC) {
+        return fail(
+            PC_UNSUPPORTED, ret_text, text_size,
+            "the engine promises neither that operations are durable when they return nor that they are "
+            "when a sync does");
     }
     return PC_OK;
+}
+
+const char *pc_engine_claims(const struct pc_engine *engine) {
+    return engine->abi_version < 2 ? NULL : engine->claims;
 }
 
 int pc_engine_load(const char *path, const struct pc_engine **ret_engine, char *ret_text, size_t text_size) {

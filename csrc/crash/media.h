@@ -5,22 +5,54 @@
 #ifndef CRASH_MEDIA_H
 #define CRASH_MEDIA_H
 
-#include "powercut.h"
+#include "patch.h"
+
+/* How many of the events before a cut can still be lost: the bits of pc_cut.lost. */
+#define MEDIA_WINDOW 64u
+
+/* What an event wrote over. */
+struct media_undo {
+    uint64_t event; /* its number + 1; 0: nothing here */
+    uint32_t block, off, size;
+    uint8_t *bytes; /* room for a block */
+};
 
 struct media {
     const struct pc_run *run;
-    uint8_t *bytes; /* the device after its first `at` events */
-    size_t at;
+    size_t at;           /* the device is as after the run's first `at` events */
+    uint8_t *bytes;      /* all of it, block after block; NULL: */
+    struct patch *patch; /* over what it was before */
+    struct bd dev;
+    struct media_undo *undo; /* of the last MEDIA_WINDOW events, by number; NULL: not kept */
+    uint8_t *undo_bytes;
 };
 
-/* The device before the first event. Errors: PC_NO_MEMORY. */
-int media_init(struct media *media, const struct pc_run *run);
+/* The device before the first event, in memory of its own; with keep_undo it can be asked for what events wrote
+ * over. Errors: PC_NO_MEMORY. */
+int media_init(struct media *media, const struct pc_run *run, int keep_undo);
+
+/* The same as a patch over the device as it was before, at a cost in the events, not in the device's size. */
+int media_init_over(struct media *media, const struct pc_run *run, struct patch *patch, int keep_undo);
 void media_release(struct media *media);
 
-/* Applies one event to a device's bytes. Returns 0 if the event is one that changes nothing. */
-int media_apply(uint8_t *bytes, const struct bd_geometry *geometry, const struct bd_event *event);
+/* Does the event change bytes of the device? */
+int event_is_effective(const struct bd_geometry *geometry, const struct bd_event *event);
 
-/* Moves forward to crash state k, k >= media->at, at the cost of the events in between. */
-void media_move(struct media *media, size_t k);
+/* Where in its block the event writes, and how many bytes. Of no use for a sync. */
+void event_range(const struct bd_geometry *geometry, const struct bd_event *event, uint32_t *ret_off,
+                 uint32_t *ret_size);
+
+/* Applies one event to the bytes of its block. Returns 0 if the event is one that changes nothing. */
+int event_apply(uint8_t *block, const struct bd_geometry *geometry, const struct bd_event *event);
+
+/* Moves to crash state k: forward at the cost of the events in between, back by starting anew. Errors:
+ * PC_NO_MEMORY. */
+int media_move(struct media *media, size_t k);
+
+/* The bytes of a block as they are now; `room` has room for a block. */
+const uint8_t *media_block(const struct media *media, uint32_t block, uint8_t *room);
+
+/* What event number `event` wrote over, one of the last MEDIA_WINDOW before media->at and effective. */
+const struct media_undo *media_undo_of(const struct media *media, size_t event);
 
 #endif

@@ -33,11 +33,17 @@ const char *pc_code_name(int code) {
 
 const char *pc_violation_name(uint32_t kind) {
     static const char *const names[] = {
-        "none", "mount", "read", "content", "second_mount", "write", "lost_write", "check",
+        "none", "mount", "read", "content", "second_mount", "write", "lost_write", "check", "reader", "full",
     };
 
-    if (kind > PC_VIOLATION_CHECK) {
+    if (kind > PC_VIOLATION_FULL) {
         return "?";
     }
     return names[kind];
+}
+
+const char *pc_fault_name(uint32_t kind) {
+    static const char *const names[] = {"?", "prefix", "torn", "reorder", "nested", "damage", "full"};
+
+    return kind > PC_FAULT_FULL ? "?" : names[kind];
 }

@@ -15,7 +15,7 @@
 
 /* The devices of a recording, bottom up. */
 struct stack {
-    struct bd ram, record, stop;
+    struct bd ram, record, fail, stop;
 };
 
 static size_t device_size(const struct bd_geometry *geometry) {
@@ -76,6 +76,7 @@ static int run_new(const struct pc_engine *engine, const struct pc_run_options *
     run->engine = engine;
     run->geometry = options->geometry;
     run->options = options->engine;
+    run->fail = options->fail;
     run->op_count = op_count;
     run->image = malloc(device_size(&run->geometry));
     run->codes = calloc(op_count + 1, sizeof(*run->codes));
@@ -98,6 +99,7 @@ void pc_run_free(struct pc_run *run) {
     free(run->image);
     free(run->events);
     free(run->positions);
+    free(run->op_start);
     free(run->ops);
     free(run->op_bytes);
     free(run->codes);
@@ -130,13 +132,17 @@ static int open_stack(struct pc_run *run, const struct pc_run_options *options, 
     memcpy(run->image, bd_ram_bytes(&stack->ram), device_size(&run->geometry));
     code = bd_record_open(&stack->ram, run->log, &stack->record);
     if (code == BD_OK) {
-        code = bd_stop_open(&stack->record, events, &stack->stop);
+        code = bd_fail_open(&stack->record, &run->fail, &stack->fail);
+    }
+    if (code == BD_OK) {
+        code = bd_stop_open(&stack->fail, events, &stack->stop);
     }
     return code == BD_OK ? PC_OK : code_of_device(code);
 }
 
 static void close_stack(struct stack *stack) {
     bd_close(&stack->stop);
+    bd_close(&stack->fail);
     bd_close(&stack->record);
     bd_close(&stack->ram);
 }
@@ -229,13 +235,17 @@ static int index_log(struct pc_run *run) {
 
     run->events = calloc(count + 1, sizeof(*run->events));
     run->positions = calloc(count + 1, sizeof(*run->positions));
-    if (run->events == NULL || run->positions == NULL) {
+    run->op_start = calloc(run->op_count + 1, sizeof(*run->op_start));
+    if (run->events == NULL || run->positions == NULL || run->op_start == NULL) {
         return PC_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
         bd_log_get(run->log, i, &event);
         if (is_mark(&event)) {
             pass_mark(&cursor, &event);
+            if (event.kind == BD_EVENT_BEGIN) {
+                run->op_start[run->op_begun++] = run->event_count;
+            }
             continue;
         }
         run->positions[run->event_count] = position_at(&cursor);
@@ -281,7 +291,7 @@ size_t pc_run_event_count(const struct pc_run *run) {
 }
 
 void pc_run_event(const struct pc_run *run, size_t i, struct bd_event *ret_event) {
-    bd_log_get(run->log, run->events[i], ret_event);
+    bd_log_get(run->log, run->events == NULL ? i : run->events[i], ret_event);
 }
 
 int pc_run_code(const struct pc_run *run, size_t op) {
@@ -301,7 +311,7 @@ void pc_run_position(const struct pc_run *run, size_t k, size_t *ret_done, int *
     *ret_in_flight = run->positions[k].in_flight;
 }
 
-static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op,
+static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times,
                          const struct bd *dev) {
     struct reply_taker taker = {0};
     void *store = NULL;
@@ -313,21 +323,59 @@ static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_
     for (size_t i = 0; i < done; i++) {
         (void)run->engine->apply(store, &run->ops[i], reply_begin(&taker));
     }
-    code = run->engine->apply(store, op, reply_begin(&taker));
+    for (uint32_t i = 0; i < times && code == PC_OK; i++) {
+        code = run->engine->apply(store, op, reply_begin(&taker));
+    }
     run->engine->unmount(store);
     reply_release(&taker);
     return code;
 }
 
-int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op) {
-    struct bd ram = {0};
-    int code = bd_ram_open(&run->geometry, &ram);
+int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times) {
+    struct stack stack = {0};
+    int code = bd_ram_open(&run->geometry, &stack.ram);
 
-    if (code != BD_OK) {
-        return code_of_device(code);
+    if (code == BD_OK) {
+        memcpy(bd_ram_bytes(&stack.ram), run->image, device_size(&run->geometry));
+        code = bd_fail_open(&stack.ram, &run->fail, &stack.fail);
     }
-    memcpy(bd_ram_bytes(&ram), run->image, device_size(&run->geometry));
-    code = ask_on_device(run, done, op, &ram);
-    bd_close(&ram);
+    code = code == BD_OK ? ask_on_device(run, done, op, times, &stack.fail) : code_of_device(code);
+    close_stack(&stack);
     return code;
+}
+
+/* --- runs without operations ------------------------------------------------------------------------ */
+
+int run_new_empty(const struct pc_run *like, struct pc_run **ret_run) {
+    struct pc_run *run = calloc(1, sizeof(*run));
+
+    if (run == NULL) {
+        return PC_NO_MEMORY;
+    }
+    run->engine = like->engine;
+    run->geometry = like->geometry;
+    run->options = like->options;
+    run->facts = like->facts;
+    if (bd_log_new(&run->log) != BD_OK) {
+        free(run);
+        return PC_NO_MEMORY;
+    }
+    *ret_run = run;
+    return PC_OK;
+}
+
+int run_index_plain(struct pc_run *run, size_t count) {
+    struct run_position *grown;
+
+    if (count + 1 > run->event_room) {
+        grown = realloc(run->positions, (2 * count + 16) * sizeof(*grown));
+        if (grown == NULL) {
+            return PC_NO_MEMORY;
+        }
+        memset(grown, 0, (2 * count + 16) * sizeof(*grown));
+        run->positions = grown;
+        run->event_room = 2 * count + 16;
+    }
+    run->event_count = count;
+    return PC_OK;
 }

@@ -18,11 +18,15 @@ struct pc_run {
     struct bd_geometry geometry;
     struct pc_options options;
     struct pc_facts facts;
+    struct bd_fail fail;
     uint8_t *image;     /* the device before the first event */
     struct bd_log *log; /* events and marks */
     size_t event_count;
-    size_t *events;                 /* per device event: its place in the log */
+    size_t *events; /* per device event: its place in the log; NULL: the same */
+    size_t event_room;
     struct run_position *positions; /* per crash state, event_count + 1 of them */
+    size_t *op_start;               /* per operation that began: the events before it */
+    size_t op_begun;                /* how many began */
     size_t op_count;
     struct pc_op *ops; /* copies; what they point at is in op_bytes */
     uint8_t *op_bytes;
@@ -30,8 +34,15 @@ struct pc_run {
     struct pc_hash *replies; /* per operation */
 };
 
-/* The store's first `done` operations once more, never cut, and then, on the store still mounted, `op`:
- * what it answers. NO_MEMORY and the codes of mount are answers too. */
-int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op);
+/* A run of the same engine on the same device with nothing in its log. Errors: PC_NO_MEMORY. */
+int run_new_empty(const struct pc_run *like, struct pc_run **ret_run);
+
+/* Takes the first `count` entries of the log, which has no marks, as the run's events. */
+int run_index_plain(struct pc_run *run, size_t count);
+
+/* The store's first `done` operations once more, never cut, and then, on the store still mounted, `op`, several
+ * `times`: what it answers the last time, or the first time that it is not OK. NO_MEMORY and the codes of
+ * mount are answers too. */
+int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times);
 
 #endif

@@ -1,185 +1,278 @@
 /* SPDX-License-Identifier: ISC
  *
- * states.c: which crash states of a run are worth a look.
- *
- * The hash of a device is the sum of its blocks' hashes, so each event costs the hash of one block. A
- * state is known by the hash of its device and of what is allowed in it; the first of its kind is kept.
+ * states.c: the crash states of a list of events, one after the other, and how to build one.
  */
 #include "states.h"
 
-#include "media.h"
+#include "order.h"
 #include "run.h"
+#include "tear.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* A device moving through a run, with the hash of its content. */
-struct tracker {
-    struct media media;
-    struct pc_hash *blocks; /* per block */
-    struct pc_hash sum;
+/* --- generating ------------------------------------------------------------------------------------ */
+
+/* One model's states at one cut. */
+struct lister {
+    const struct states_wanted *wanted;
+    const struct media *media;
+    uint32_t model;
+    uint32_t kind;
+    struct window window;
+    uint8_t *room; /* for a block */
 };
 
-/* A set of hashes: open addressing, {0, 0} is a free place. */
-struct seen {
-    struct pc_hash *places;
-    size_t mask;
+static int put(const struct lister *l, const struct pc_cut *cut, int sampled) {
+    struct state state = {.kind = l->kind, .model = l->model, .cut = *cut};
+
+    return l->wanted->fn(l->wanted->ctx, &state, sampled);
+}
+
+static int put_torn(void *ctx, const struct pc_cut *cut, int sampled) {
+    return put(ctx, cut, sampled);
+}
+
+static int put_lost(void *ctx, uint64_t lost, int sampled) {
+    const struct lister *l = ctx;
+
+    return put(l, &(struct pc_cut){.at = l->media->at, .lost = lost}, sampled);
+}
+
+static void note_beyond(const struct lister *l, int beyond) {
+    if (beyond && l->wanted->beyond != NULL) {
+        l->wanted->beyond(l->wanted->ctx, l->kind, l->model);
+    }
+}
+
+static const struct pc_model *model_of(const struct lister *l) {
+    return &l->wanted->models[l->model];
+}
+
+static int list_torn(struct lister *l) {
+    const struct bd_geometry *geometry = &l->media->run->geometry;
+    struct bd_event event;
+    struct tears tears;
+    int beyond, code;
+
+    if (l->media->at >= l->media->run->event_count) {
+        return PC_OK;
+    }
+    l->kind = PC_FAULT_TORN;
+    pc_run_event(l->media->run, l->media->at, &event);
+    tears_init(&tears, geometry, model_of(l), &event, l->media->at);
+    tears.old = event_is_effective(geometry, &event) ? media_block(l->media, event.block, l->room) : NULL;
+    tears.samples = l->wanted->samples;
+    tears.seed = l->wanted->seed;
+    code = tears_each(&tears, put_torn, l, &beyond);
+    note_beyond(l, beyond);
+    return code;
+}
+
+/* --- events that were not synced and arrived in part ------------------------------------------------ */
+
+/* Looks for the nth way in which an event can be torn. */
+struct nth {
+    uint64_t left;
+    uint64_t count;
+    struct pc_cut cut;
 };
 
-static struct pc_hash hash_block(const struct tracker *tracker, uint32_t block) {
-    size_t size = tracker->media.run->geometry.block_size;
+static int count_tear(void *ctx, const struct pc_cut *cut, int sampled) {
+    struct nth *nth = ctx;
 
-    return pc_hash_bytes(tracker->media.bytes + block * size, size, block);
-}
-
-static void tracker_release(struct tracker *tracker) {
-    media_release(&tracker->media);
-    free(tracker->blocks);
-}
-
-static int tracker_init(struct tracker *tracker, const struct pc_run *run) {
-    int code = media_init(&tracker->media, run);
-
-    if (code != PC_OK) {
-        return code;
-    }
-    tracker->blocks = calloc(run->geometry.block_count, sizeof(*tracker->blocks));
-    if (tracker->blocks == NULL) {
-        return PC_NO_MEMORY;
-    }
-    for (uint32_t block = 0; block < run->geometry.block_count; block++) {
-        tracker->blocks[block] = hash_block(tracker, block);
-        tracker->sum = pc_hash_add(tracker->sum, tracker->blocks[block]);
+    (void)sampled;
+    if (nth->count++ == nth->left) {
+        nth->cut = *cut;
     }
     return PC_OK;
 }
 
-static void tracker_step(struct tracker *tracker) {
-    const struct pc_run *run = tracker->media.run;
+/* The ways of the event that many back, without samples and what depends on the bytes before it; the nth of them. */
+static uint64_t tears_back(const struct lister *l, uint32_t back, uint64_t n, struct pc_cut *ret_cut) {
+    struct nth nth = {.left = n};
     struct bd_event event;
-    struct pc_hash hash;
+    struct tears tears;
+    int beyond;
 
-    pc_run_event(run, tracker->media.at++, &event);
-    if (!media_apply(tracker->media.bytes, &run->geometry, &event)) {
-        return;
-    }
-    hash = hash_block(tracker, event.block);
-    tracker->sum = pc_hash_add(pc_hash_sub(tracker->sum, tracker->blocks[event.block]), hash);
-    tracker->blocks[event.block] = hash;
+    pc_run_event(l->media->run, l->media->at - back, &event);
+    tears_init(&tears, &l->media->run->geometry, model_of(l), &event, l->media->at - back);
+    (void)tears_each(&tears, count_tear, &nth, &beyond);
+    *ret_cut = nth.cut;
+    return nth.count;
 }
 
-static int seen_init(struct seen *seen, uint64_t count) {
-    size_t places = 64;
+/* The place in the window of the first event from `from` on that can be torn; the count if there is none. */
+static uint32_t tearable(const struct lister *l, uint32_t from) {
+    struct pc_cut cut;
 
-    while (places / 2 < count) {
-        places *= 2;
-    }
-    seen->places = calloc(places, sizeof(*seen->places));
-    seen->mask = places - 1;
-    return seen->places == NULL ? PC_NO_MEMORY : PC_OK;
-}
+    for (uint32_t i = 0; i < l->window.count; i++) {
+        uint32_t place = (from + i) % l->window.count;
 
-/* Puts a hash into the set; 1 if it was there already. */
-static int seen_put(struct seen *seen, struct pc_hash hash) {
-    size_t at;
-
-    if (hash.lo == 0 && hash.hi == 0) {
-        hash.lo = 1;
-    }
-    for (at = (size_t)hash.lo & seen->mask; seen->places[at].lo != 0 || seen->places[at].hi != 0;
-         at = (at + 1) & seen->mask) {
-        if (seen->places[at].lo == hash.lo && seen->places[at].hi == hash.hi) {
-            return 1;
+        if (tears_back(l, l->window.back[place], 0, &cut) > 0) {
+            return place;
         }
     }
-    seen->places[at] = hash;
-    return 0;
+    return l->window.count;
 }
 
-struct allowed_pair states_allowed(const struct pc_run *run, const struct pc_hash *allowed, uint64_t k) {
-    const struct run_position *position = &run->positions[k];
-    const struct pc_hash *before = &allowed[position->done];
+static int put_torn_sample(struct lister *l, uint64_t b) {
+    uint64_t c = splitmix64(b);
+    uint32_t n = l->window.count;
+    uint32_t place = tearable(l, (uint32_t)(c % n));
+    uint32_t back = l->window.back[place];
+    uint64_t mask = splitmix64(c) & (n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX) & ~(UINT64_C(1) << place);
+    struct pc_cut cut;
+    uint64_t count = tears_back(l, back, 0, &cut);
 
-    return (struct allowed_pair){*before, position->in_flight ? before[1] : *before};
+    (void)tears_back(l, back, (c >> 16) % count, &cut);
+    cut.at = l->media->at;
+    cut.back = back;
+    cut.lost = window_lost(&l->window, mask);
+    return put(l, &cut, 1);
 }
 
-/* What a state is known by. The allowed states are a set: their order does not count. */
-static struct pc_hash state_hash(struct pc_hash image, struct allowed_pair pair) {
-    int swap =
-        pair.before.hi > pair.after.hi || (pair.before.hi == pair.after.hi && pair.before.lo > pair.after.lo);
-    struct pc_hash parts[3] = {image, swap ? pair.after : pair.before, swap ? pair.before : pair.after};
-
-    return pc_hash_bytes(parts, sizeof(parts), 0);
-}
-
-/* Walks the run from its start; of the states from `first` on, keeps those not seen before. */
-static void keep_new(struct states *states, struct tracker *tracker, struct seen *seen,
-                     const struct pc_hash *allowed, uint64_t first) {
-    const struct pc_run *run = tracker->media.run;
-    uint64_t end = first + states->total;
-
-    while (tracker->media.at < first) {
-        tracker_step(tracker);
-    }
-    for (uint64_t k = first; k < end; k++) {
-        if (seen_put(seen, state_hash(tracker->sum, states_allowed(run, allowed, k)))) {
-            states->identical++;
-        } else {
-            states->todo[states->count++] = k;
-        }
-        if (k + 1 < end) {
-            tracker_step(tracker);
-        }
-    }
-}
-
-static int find_new(struct states *states, const struct pc_run *run, const struct pc_hash *allowed,
-                    uint64_t first) {
-    struct tracker tracker = {0};
-    struct seen seen = {0};
-    int code = tracker_init(&tracker, run);
-
-    if (code == PC_OK) {
-        code = seen_init(&seen, states->total);
-    }
-    if (code == PC_OK) {
-        keep_new(states, &tracker, &seen, allowed, first);
-    }
-    tracker_release(&tracker);
-    free(seen.places);
-    return code;
-}
-
-int states_find(const struct pc_run *run, const struct pc_hash *allowed,
-                const struct pc_explore_options *options, struct states *ret_states) {
-    uint64_t last = options->last < run->event_count ? options->last : run->event_count;
-    struct states states = {0};
+static int list_torn_samples(struct lister *l) {
     int code = PC_OK;
 
-    if (options->first <= last) {
-        states.total = last - options->first + 1;
-    }
-    states.todo = calloc((size_t)states.total + 1, sizeof(*states.todo));
-    if (states.todo == NULL) {
-        return PC_NO_MEMORY;
-    }
-    if (options->keep_identical) {
-        while (states.count < states.total) {
-            states.todo[states.count] = options->first + states.count;
-            states.count++;
-        }
-    } else if (states.total > 0) {
-        code = find_new(&states, run, allowed, options->first);
-    }
-    if (code == PC_OK) {
-        *ret_states = states;
-    } else {
-        states_release(&states);
+    for (uint32_t j = 0; code == PC_OK && j < l->wanted->samples; j++) {
+        code = put_torn_sample(l, sample_seed(l->wanted->seed, l->media->at, j));
     }
     return code;
 }
 
-void states_release(struct states *states) {
-    free(states->todo);
-    states->todo = NULL;
+static int list_reorder(struct lister *l) {
+    int beyond, torn, code;
+
+    if (!model_of(l)->reorders) {
+        return PC_OK;
+    }
+    l->kind = PC_FAULT_REORDER;
+    window_find(l->media->run, l->media->at, &l->window);
+    torn = l->window.count > 0 && tearable(l, 0) < l->window.count;
+    code = order_each(&l->window, l->media->at, l->wanted->samples, l->wanted->seed, put_lost, l, &beyond);
+    note_beyond(l, beyond || torn);
+    return code == PC_OK && torn ? list_torn_samples(l) : code;
+}
+
+static int wants(const struct states_wanted *wanted, uint32_t kind) {
+    return (wanted->kinds >> kind & 1) != 0;
+}
+
+int states_at(const struct states_wanted *wanted, const struct media *media) {
+    struct lister l = {.wanted = wanted, .media = media, .kind = PC_FAULT_PREFIX, .room = wanted->room};
+    int code = PC_OK;
+
+    if (wants(wanted, PC_FAULT_PREFIX)) {
+        code = put(&l, &(struct pc_cut){.at = media->at}, 0);
+    }
+    for (; code == PC_OK && l.model < wanted->model_count; l.model++) {
+        if (wants(wanted, PC_FAULT_TORN)) {
+            code = list_torn(&l);
+        }
+        if (code == PC_OK && wants(wanted, PC_FAULT_REORDER)) {
+            code = list_reorder(&l);
+        }
+    }
+    return code;
+}
+
+/* --- building -------------------------------------------------------------------------------------- */
+
+/* Takes the events back to the first that was lost or torn, on copies of their blocks. */
+static int undo_to(const struct media *media, uint64_t at, uint32_t back, struct patch *patch) {
+    struct bd_event event;
+
+    for (uint32_t i = 1; i <= back; i++) {
+        const struct media_undo *undo;
+        uint8_t *block;
+
+        pc_run_event(media->run, (size_t)(at - i), &event);
+        if (!event_is_effective(&media->run->geometry, &event)) {
+            continue;
+        }
+        block = patch_block(patch, event.block);
+        if (block == NULL) {
+            return PC_NO_MEMORY;
+        }
+        undo = media_undo_of(media, (size_t)(at - i));
+        memcpy(block + undo->off, undo->bytes, undo->size);
+    }
+    return PC_OK;
+}
+
+/* Lets those that survived arrive again, in order. Their blocks are in the patch. */
+static void redo_from(const struct pc_cut *cut, const struct media *media, uint32_t back,
+                      struct patch *patch) {
+    const struct bd_geometry *geometry = &media->run->geometry;
+    struct bd_event event;
+
+    for (uint32_t i = back; i >= 1; i--) {
+        pc_run_event(media->run, (size_t)(cut->at - i), &event);
+        if ((cut->lost >> (i - 1) & 1) != 0 || !event_is_effective(geometry, &event)) {
+            continue;
+        }
+        if (cut->torn != PC_TEAR_NONE && cut->back == i) {
+            tear_apply(cut, geometry, &event, cut->at - i, patch_block(patch, event.block));
+        } else {
+            (void)event_apply(patch_block(patch, event.block), geometry, &event);
+        }
+    }
+}
+
+static int tear_next(const struct pc_cut *cut, const struct media *media, struct patch *patch) {
+    struct bd_event event;
+    uint8_t *block;
+
+    pc_run_event(media->run, (size_t)cut->at, &event);
+    if (!event_is_effective(&media->run->geometry, &event)) {
+        return PC_OK;
+    }
+    block = patch_block(patch, event.block);
+    if (block == NULL) {
+        return PC_NO_MEMORY;
+    }
+    tear_apply(cut, &media->run->geometry, &event, cut->at, block);
+    return PC_OK;
+}
+
+/* How far back the first event lies that did not arrive whole. */
+static uint32_t farthest_back(const struct pc_cut *cut) {
+    uint32_t back = cut->torn != PC_TEAR_NONE ? cut->back : 0;
+
+    for (uint32_t i = 1; i <= MEDIA_WINDOW; i++) {
+        if ((cut->lost >> (i - 1) & 1) != 0 && i > back) {
+            back = i;
+        }
+    }
+    return back;
+}
+
+int state_build(const struct pc_cut *cut, const struct media *media, struct patch *patch) {
+    uint32_t back = farthest_back(cut);
+    int code = PC_OK;
+
+    patch_reset(patch);
+    if (back > 0) {
+        code = undo_to(media, cut->at, back, patch);
+        if (code == PC_OK) {
+            redo_from(cut, media, back, patch);
+        }
+    }
+    if (code == PC_OK && cut->torn != PC_TEAR_NONE && cut->back == 0) {
+        code = tear_next(cut, media, patch);
+    }
+    return code;
+}
+
+int cut_is_possible(const struct pc_run *run, const struct pc_cut *cut) {
+    uint32_t back = farthest_back(cut);
+    uint64_t torn_at = cut->at - cut->back;
+
+    if (cut->at > run->event_count || back > cut->at || cut->torn > PC_TEAR_MIX) {
+        return 0;
+    }
+    if (cut->torn == PC_TEAR_NONE) {
+        return 1;
+    }
+    return cut->unit > 0 && cut->back <= MEDIA_WINDOW && torn_at < run->event_count;
 }

@@ -126,6 +126,25 @@ void bd_count_reset(const struct bd *dev);
  * answer BD_POWER and change nothing. */
 int bd_stop_open(const struct bd *below, uint64_t events, struct bd *ret_dev);
 
+/* A call that fails once: the nth of its kind, from 0. */
+enum bd_fail_kind {
+    BD_FAIL_NONE = 0,
+    BD_FAIL_READ = 1,  /* answers BD_IO */
+    BD_FAIL_PROG = 2,  /* answers BD_IO */
+    BD_FAIL_ERASE = 3, /* answers BD_IO */
+    BD_FAIL_SYNC = 4,  /* answers BD_IO */
+    BD_FAIL_PROG_BAD =
+        5, /* a prog answers BD_BAD_BLOCK, and so does each later prog or erase of that block */
+    BD_FAIL_ERASE_BAD =
+        6 /* an erase answers BD_BAD_BLOCK, and so does each later prog or erase of that block */
+};
+struct bd_fail {
+    uint32_t kind; /* enum bd_fail_kind */
+    uint32_t done; /* 1: a prog or erase that answers BD_IO reaches the device below all the same */
+    uint64_t at;
+};
+int bd_fail_open(const struct bd *below, const struct bd_fail *fail, struct bd *ret_dev);
+
 /* Writes go to memory, reads see them, the device below is never written. bd_overlay_reset forgets all
  * writes, at a cost in the number of blocks written since, not in the size of the device. */
 int bd_overlay_open(const struct bd *below, struct bd *ret_dev);
@@ -155,6 +174,7 @@ struct bd_event {
 struct bd_log;
 int bd_log_new(struct bd_log **ret_log);
 void bd_log_free(struct bd_log *log);
+void bd_log_clear(struct bd_log *log); /* forgets all events, and keeps the memory */
 int bd_log_begin(struct bd_log *log, uint32_t op);
 int bd_log_end(struct bd_log *log, uint32_t op, int code);
 size_t bd_log_count(const struct bd_log *log); /* marks included */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * hash.c: by what two crash states are known to be the same.
+ *
+ * The hash of a device is the sum of its blocks' hashes, so each event costs the hash of one block.
+ */
+#include "explore.h"
+
+#include "damage.h"
+#include "run.h"
+
+#include <stdlib.h>
+
+static struct pc_hash hash_block(const uint8_t *bytes, size_t size, uint32_t block) {
+    return pc_hash_bytes(bytes, size, block);
+}
+
+void tracker_release(struct tracker *tracker) {
+    patch_release(&tracker->patch);
+    media_release(&tracker->media);
+    free(tracker->blocks);
+    tracker->blocks = NULL;
+}
+
+static int tracker_init(struct tracker *tracker, const struct pc_run *run) {
+    size_t block_size = run->geometry.block_size;
+    int code = media_init(&tracker->media, run, 1);
+
+    if (code == PC_OK) {
+        code = patch_init(&tracker->patch, &tracker->media.dev, 0);
+    }
+    tracker->blocks = calloc(run->geometry.block_count, sizeof(*tracker->blocks));
+    if (code != PC_OK || tracker->blocks == NULL) {
+        return PC_NO_MEMORY;
+    }
+    tracker->sum = (struct pc_hash){0, 0};
+    for (uint32_t block = 0; block < run->geometry.block_count; block++) {
+        tracker->blocks[block] = hash_block(tracker->media.bytes + block * block_size, block_size, block);
+        tracker->sum = pc_hash_add(tracker->sum, tracker->blocks[block]);
+    }
+    return PC_OK;
+}
+
+static int tracker_step(struct tracker *tracker) {
+    const struct pc_run *run = tracker->media.run;
+    size_t block_size = run->geometry.block_size;
+    struct bd_event event;
+    struct pc_hash hash;
+    int code;
+
+    pc_run_event(run, tracker->media.at, &event);
+    code = media_move(&tracker->media, tracker->media.at + 1);
+    if (code != PC_OK || !event_is_effective(&run->geometry, &event)) {
+        return code;
+    }
+    hash = hash_block(tracker->media.bytes + event.block * block_size, block_size, event.block);
+    tracker->sum = pc_hash_add(pc_hash_sub(tracker->sum, tracker->blocks[event.block]), hash);
+    tracker->blocks[event.block] = hash;
+    return PC_OK;
+}
+
+/* Moves on; where states come out of order, anew from the start. */
+static int tracker_move(struct tracker *tracker, size_t k) {
+    const struct pc_run *run = tracker->media.run;
+    int code = PC_OK;
+
+    if (k < tracker->media.at) {
+        tracker_release(tracker);
+        code = tracker_init(tracker, run);
+    }
+    while (code == PC_OK && tracker->media.at < k) {
+        code = tracker_step(tracker);
+    }
+    return code;
+}
+
+/* The device's hash with the patch. */
+static struct pc_hash patched_sum(const struct tracker *tracker) {
+    const struct patch *patch = &tracker->patch;
+    struct pc_hash sum = tracker->sum;
+
+    for (size_t i = 0; i < patch->used; i++) {
+        uint32_t block = patch->blocks[i];
+        struct pc_hash hash = hash_block(patch->copies[i], patch->dev.geometry.block_size, block);
+
+        sum = pc_hash_add(pc_hash_sub(sum, tracker->blocks[block]), hash);
+    }
+    return sum;
+}
+
+/* States of which none equals another: they are known by what they are. */
+static int is_singular(const struct state *state) {
+    struct pc_damage damage = damage_of(&state->cut);
+
+    return state->kind == PC_FAULT_FULL || (state->kind == PC_FAULT_DAMAGE && damage_is_of_device(&damage));
+}
+
+struct pc_hash state_position(const struct exploration *x, const struct state *state) {
+    const struct run_position *position = &x->run->positions[state->cut.at];
+    uint64_t parts[4] = {position->done, (uint64_t)position->in_flight, state->kind == PC_FAULT_DAMAGE, 0};
+
+    /* How recovery is cut in its turn depends on the model. */
+    if (x->depth > 1 && (x->options->nested_kinds & ~(1u << PC_FAULT_PREFIX)) != 0) {
+        parts[3] = 1 + state->model;
+    }
+    return pc_hash_bytes(parts, sizeof(parts), 1);
+}
+
+static int hash_item(struct worker *worker, struct item *item) {
+    struct tracker *tracker = &worker->tracker;
+    const struct state *state = &item->state;
+    struct pc_damage damage = damage_of(&state->cut);
+    struct pc_hash parts[2];
+    int code;
+
+    if (is_singular(state)) {
+        uint64_t what[7] = {
+            state->kind, state->cut.at, state->cut.torn, state->cut.back, state->cut.a, state->cut.b, 7};
+
+        item->hash = pc_hash_bytes(what, sizeof(what), 2);
+        return PC_OK;
+    }
+    code = tracker_move(tracker, (size_t)state->cut.at);
+    if (code == PC_OK) {
+        code = state->kind == PC_FAULT_DAMAGE ? damage_build(worker->x->run, &damage, &tracker->patch)
+                                              : state_build(&state->cut, &tracker->media, &tracker->patch);
+    }
+    if (code == PC_OK) {
+        parts[0] = patched_sum(tracker);
+        parts[1] = state_position(worker->x, state);
+        item->hash = pc_hash_bytes(parts, sizeof(parts), 3);
+    }
+    patch_reset(&tracker->patch);
+    return code;
+}
+
+int hash_group(struct worker *worker, size_t first, size_t end) {
+    int code = PC_OK;
+
+    if (!worker->hashing) {
+        worker->hashing = 1;
+        code = tracker_init(&worker->tracker, worker->x->run);
+    }
+    for (size_t i = first; i < end && code == PC_OK; i++) {
+        if (worker->x->items[i].fault == NULL) {
+            code = hash_item(worker, &worker->x->items[i]);
+        }
+    }
+    return code;
+}

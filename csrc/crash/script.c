@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * script.c: what recovery did to a device, recorded, and which stores are allowed if it is cut in its turn.
+ */
+#include "script.h"
+
+#include "run.h"
+
+#include <stdlib.h>
+
+int permit_has(const struct permit *permit, struct pc_hash store) {
+    for (size_t i = 0; i < permit->count; i++) {
+        if (permit->stores[i].lo == store.lo && permit->stores[i].hi == store.hi) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int script_init(struct script *script, const struct pc_run *like) {
+    *script = (struct script){.settled = SIZE_MAX};
+    return run_new_empty(like, &script->run);
+}
+
+void script_release(struct script *script) {
+    pc_run_free(script->run);
+    *script = (struct script){0};
+}
+
+void script_begin(struct script *script, struct permit before) {
+    bd_log_clear(script->run->log);
+    script->before = before;
+    script->settled = SIZE_MAX;
+    script->step_count = 0;
+    script->first = 0;
+}
+
+static size_t events_now(const struct script *script) {
+    return bd_log_count(script->run->log);
+}
+
+void script_settle(struct script *script, struct pc_hash sum) {
+    if (script->settled == SIZE_MAX) {
+        script->settled = events_now(script);
+        script->sum = sum;
+    }
+}
+
+void script_rebase(struct script *script, struct pc_hash sum) {
+    script->settled = script->first = events_now(script);
+    script->sum = sum;
+    script->step_count = 0;
+}
+
+void script_step_begin(struct script *script) {
+    if (script->step_count < SCRIPT_STEPS) {
+        script->steps[script->step_count].begin = events_now(script);
+        script->steps[script->step_count].end = SIZE_MAX;
+    }
+    script->step_count++;
+}
+
+void script_step_end(struct script *script, struct pc_hash after) {
+    if (script->step_count <= SCRIPT_STEPS) {
+        script->steps[script->step_count - 1].end = events_now(script);
+        script->steps[script->step_count - 1].after = after;
+    }
+}
+
+int script_close(struct script *script) {
+    size_t end = events_now(script);
+
+    if (script->step_count > SCRIPT_STEPS) {
+        end = script->steps[SCRIPT_STEPS - 1].end;
+        script->step_count = SCRIPT_STEPS;
+    }
+    script->end = end;
+    return run_index_plain(script->run, end);
+}
+
+struct permit script_permit(struct script *script, size_t k) {
+    struct pc_hash *now = &script->between[0];
+
+    if (k < script->settled) {
+        return script->before;
+    }
+    *now = script->sum;
+    for (size_t i = 0; i < script->step_count && script->steps[i].begin < k; i++) {
+        if (k < script->steps[i].end) {
+            script->between[1] = script->steps[i].after;
+            return (struct permit){script->between, script->steps[i].end == SIZE_MAX ? 1 : 2};
+        }
+        *now = script->steps[i].after;
+    }
+    return (struct permit){now, 1};
+}
