@@ -30,6 +30,7 @@ CALLBACKS = """
 extern "Python" {
     int py_on_entry(void *ctx, const struct skink_entry *entry);
     int py_on_visit(void *ctx, const struct pc_entry *entry);
+    int py_on_fault(void *ctx, const struct pc_fault *fault);
     void py_on_now(void *ctx, struct skink_time *ret_time);
     void py_put_bytes(struct pc_reply *reply, const uint8_t *bytes, size_t size);
     void py_put_entry(struct pc_reply *reply, const char *name, size_t name_len, uint32_t kind);
@@ -38,7 +39,7 @@ extern "Python" {
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 CPLUSPLUS = re.compile(r"^#ifdef __cplusplus$.*?^#endif$", re.DOTALL | re.MULTILINE)
-DEFINE = re.compile(r"^#define (\w+) (.+)$", re.MULTILINE)
+DEFINE = re.compile(r"^#define (\w+) (.+?)(?: */\*.*)?$", re.MULTILINE)
 ENUM = re.compile(r"(enum \w+ \{)([^}]*)(\})")
 PROTOTYPE = re.compile(r"^(?:const )?(?:\w+ )+\**(\w+)\([^;{}]*\);", re.MULTILINE)
 
@@ -90,6 +91,8 @@ def declarations(header: str) -> str:
     text = "\n".join(line.rstrip() for line in text.splitlines())
     found = "\n".join(constants(text))
     text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+    bounds = {name: value for name, value in DEFINE.findall(header) if value.isdigit()}
+    text = re.sub(r"\[(\w+)\]", lambda m: f"[{bounds.get(m[1], m[1])}]", text)
     text = ENUM.sub(lambda m: m[1] + enum_values(m[2]) + m[3], text)
     text = PROTOTYPE.sub(lambda m: "" if m[1] in NOT_OURS else m[0], text)
     return found + re.sub(r"\n{2,}", "\n", text)

@@ -198,12 +198,12 @@ static int explore_all(struct exploration *x, struct worker *workers, size_t job
         code = add_only(x);
         return code == PC_OK && x->item_count > 0 ? explore_batch(x, workers, jobs) : code;
     }
-    while (code == PC_OK && is_of_interest(x, x->base + x->item_count)) {
+    /* What is no longer of interest is still counted. */
+    while (code == PC_OK && more) {
         code = generate(x, &generator, &more);
-        if (code != PC_OK || !more) {
-            break;
+        if (code == PC_OK && more && is_of_interest(x, x->base)) {
+            code = explore_batch(x, workers, jobs);
         }
-        code = explore_batch(x, workers, jobs);
     }
     return code;
 }

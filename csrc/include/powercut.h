@@ -406,14 +406,15 @@ struct pc_allowed {
 /* What an exploration tells while it goes on, in memory that may be shared with another process. Zeroed by
  * the caller. */
 #define PC_WATCH_JOBS 64
+struct pc_watch_job {
+    uint64_t serial;       /* even: idle; counted up before and after each state */
+    struct pc_fault fault; /* the state at hand */
+};
 struct pc_watch {
-    int stop;          /* not 0: end the exploration early */
-    uint64_t progress; /* counted up with each state dealt with */
-    uint64_t beats;    /* the caller's */
-    struct {
-        uint64_t serial;       /* even: idle; counted up before and after each state */
-        struct pc_fault fault; /* the state that thread i is about */
-    } jobs[PC_WATCH_JOBS];
+    int stop;                                /* not 0: end the exploration early */
+    uint64_t progress;                       /* counted up with each state dealt with */
+    uint64_t beats;                          /* the caller's */
+    struct pc_watch_job jobs[PC_WATCH_JOBS]; /* by thread */
 };
 
 enum pc_keep {

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from powercut import littlefs_library
+from powercut import explorer, littlefs_library
 from powercut.errors import PowercutError
+from powercut.explorer import ALL_PROBES, CHECK, SECOND_MOUNT, WRITE, Allowed, Exploration, ExploreOptions, Found, Watch
+from powercut.fault import Fault
 from powercut.geometry import Geometry
 from powercut.native import engine_names, engine_path, ffi, lib
+from powercut.hashes import Hash, StoreHash, answer_hash, as_hash
 from powercut.ops import CODES, KINDS, Op, clock
 from powercut.pyengine import as_engine, load_class
 from powercut.trace import DEFAULTS, EngineOptions
@@ -21,8 +24,6 @@ from powercut_models import Row
 #: The key, and the value, that the write probe sets after each recovery.
 PROBE_KEY = b"powercut-probe"
 
-SECOND_MOUNT, WRITE, CHECK = 1, 2, 4
-ALL_PROBES = SECOND_MOUNT | WRITE | CHECK
 
 #: Capabilities of the engine ABI by name, with their bits. One more, ``sync``, is of engines that are durable
 #: on sync alone.
@@ -36,9 +37,6 @@ CAPABILITIES = {
     "dictionaries": 1 << 6,
     "check": 1 << 7,
 }
-
-Hash = tuple[int, int]
-
 
 class EngineRefusedError(Exception):
     """The engine's format, mount or visit answered ``code`` (a name such as CORRUPT); ``what`` says which."""
@@ -70,63 +68,6 @@ class Event:
         if self.kind == "prog":
             return f"prog of {self.size} bytes at block {self.block}, offset {self.off}"
         return f"erase of block {self.block}" if self.kind == "erase" else "sync"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A crash state that the explorer refused: kind of violation, state number, the engine's code."""
-
-    kind: str
-    state: int
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exploration:
-    """How many crash states there are, were recovered and judged, were passed over as identical."""
-
-    total: int
-    checked: int
-    identical: int
-    no_space: int
-    found: tuple[Found, ...]
-
-
-class Watch:
-    """A stop flag and a progress counter that C reads and writes, in bytes that may be shared memory."""
-
-    SIZE = 24
-
-    def __init__(self, memory: Any = None) -> None:
-        self._memory = bytearray(self.SIZE) if memory is None else memory
-        start = ffi.from_buffer("char[]", self._memory, require_writable=True)
-        self._keep = start
-        self.stop_flag = ffi.cast("int *", start)
-        self.progress = ffi.cast("uint64_t *", start + 8)
-        self._beats = ffi.cast("uint64_t *", start + 16)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the exploration is to end."""
-        return bool(self.stop_flag[0])
-
-    def stop(self) -> None:
-        """Ends the exploration soon."""
-        self.stop_flag[0] = 1
-
-    @property
-    def count(self) -> int:
-        """Crash states dealt with so far."""
-        return int(self.progress[0])
-
-    def beat(self) -> None:
-        """Gives a sign of life between two crash states."""
-        self._beats[0] += 1
-
-    @property
-    def life(self) -> tuple[int, int]:
-        """Changes as long as something goes on."""
-        return int(self.progress[0]), int(self._beats[0])
 
 
 class Engine:
@@ -299,7 +240,7 @@ class Run:
 
     def reply(self, op: int) -> Hash:
         """The hash of operation ``op``'s answer."""
-        return _hash(lib.pc_run_reply(self._run, op))
+        return as_hash(lib.pc_run_reply(self._run, op))
 
     def position(self, state: int) -> tuple[int, bool]:
         """(operations whose effect must be there, whether the next one's may be) in crash state ``state``."""
@@ -315,89 +256,41 @@ class Run:
         return bytes(memory)
 
     def explore(
-        self,
-        allowed: Sequence[tuple[Hash, ...]],
-        *,
-        jobs: int = 1,
-        probes: int = ALL_PROBES,
-        first: int = 0,
-        last: int | None = None,
-        max_violations: int = 0,
-        keep_identical: bool = False,
-        watch: Watch | None = None,
+        self, allowed: Allowed, options: ExploreOptions, watch: Watch | None = None
     ) -> Exploration:
-        """Recovers the crash states ``first`` to ``last`` (None: all) and compares each with the model.
+        """Recovers crash states and compares each with what is allowed. Raises PowercutError: a fault that the
+        run does not have, or too little memory."""
+        reader = None if options.reader is None else Engine.load(options.reader)
+        return explorer.explore(
+            self._run, allowed, options, watch, None if reader is None else reader.pointer
+        )
 
-        ``allowed[i]``: the hash of the model's store after ``i`` operations, ``op_count + 1`` of them.
-        Raises PowercutError where the memory runs out.
-        """
-        hashes = ffi.new("struct pc_hash[]", len(allowed))
-        for index, stores in enumerate(allowed):
-            hashes[index].lo, hashes[index].hi = stores[0]
-        options = ffi.new("struct pc_explore_options *")
-        options.jobs, options.probes = jobs, probes
-        options.first, options.last = first, self.event_count if last is None else last
-        options.max_violations, options.keep_identical = max_violations, keep_identical
-        if watch is not None:
-            options.stop, options.progress = watch.stop_flag, watch.progress
-        report = ffi.new("struct pc_explore_report *")
-        code = lib.pc_explore(self._run, hashes, len(allowed), options, report)
-        if code != 0:
-            raise PowercutError(f"The exploration failed with {CODES.get(code, code)}; use a smaller device.")
-        try:
-            return _exploration(report)
-        finally:
-            lib.pc_explore_report_release(report)
+    def list(self, options: ExploreOptions) -> list[Fault]:
+        """The crash states that ``explore`` would generate, without judging any; no nested ones."""
+        return explorer.list_faults(self._run, options)
 
+    def fault_image(self, fault: Fault) -> bytes:
+        """The device that a crash state leaves, block after block. Raises PowercutError."""
+        memory = bytearray(self.geometry.size)
+        buffer = ffi.from_buffer("uint8_t[]", memory, require_writable=True)
+        given = explorer.fault_c(fault, {})
+        code = lib.pc_fault_image(self._run, ffi.addressof(given, 0), buffer)
+        explorer.demand_fault(code, fault)
+        return bytes(memory)
 
-class StoreHash:
-    """The hash of a store, kept up to date as entries come and go: what ``allowed`` is made of."""
+    def recovery(self, fault: Fault, probes: int = ALL_PROBES) -> Run:
+        """The recovery from a crash state, as the explorer does it: a run without operations, to be closed.
+        Raises PowercutError."""
+        pointer = ffi.new("struct pc_run **")
+        given = explorer.fault_c(fault, {})
+        code = lib.pc_fault_recovery(self._run, ffi.addressof(given, 0), probes, pointer)
+        explorer.demand_fault(code, fault)
+        return Run(self.engine, self.geometry, self.options, pointer[0], [])
 
-    def __init__(self, *, timestamps: bool) -> None:
-        self._timestamps = timestamps
-        self._sum = ffi.new("struct pc_hash *")
-        self._entry = ffi.new("struct pc_entry *")
-
-    @property
-    def value(self) -> Hash:
-        """The hash as it is now."""
-        return _hash(self._sum)
-
-    def copy(self) -> StoreHash:
-        """The hash as it is now, to go on apart."""
-        twin = StoreHash(timestamps=self._timestamps)
-        twin._sum[0] = self._sum[0]
-        return twin
-
-    def entry(self, row: Row) -> Hash:
-        """The hash of one entry."""
-        return _hash(self._of(row))
-
-    def change(self, died: Iterable[Row], born: Iterable[Row]) -> Hash:
-        """Takes out the rows that died, adds those that were born, and answers the new hash."""
-        for row in died:
-            self._sum[0] = lib.pc_hash_sub(self._sum[0], self._of(row))
-        for row in born:
-            self._sum[0] = lib.pc_hash_add(self._sum[0], self._of(row))
-        return self.value
-
-    def _of(self, row: Row) -> Any:
-        entry = self._entry
-        key, data = ffi.from_buffer("char[]", row.key), ffi.from_buffer("uint8_t[]", row.data or b"")
-        entry.key, entry.key_len = key, len(row.key)
-        entry.kind = 1 if row.kind == "value" else 2
-        entry.data, entry.size = data, len(row.data or b"")
-        timed = self._timestamps and row.time is not None
-        entry.has_time = timed
-        entry.time.days, entry.time.picoseconds = row.time if timed and row.time is not None else (0, 0)
-        return lib.pc_hash_entry(entry)
-
-
-def answer_hash(kind: str, a: int = 0, b: int = 0, data: bytes | None = None) -> Hash:
-    """The hash that the explorer gives an operation's answer; see pc_hash_answer in powercut.h."""
-    if data is None:
-        return _hash(lib.pc_hash_answer(KINDS[kind], a, b, ffi.NULL, 0))
-    return _hash(lib.pc_hash_answer(KINDS[kind], a, b, data, len(data)))
+    def first_overwrite(self) -> int | None:
+        """The first event that programs bytes that are not erased; None: there is none."""
+        event = int(lib.pc_run_overwrite(self._run))
+        return event if event < self.event_count else None
 
 
 class _Device:
@@ -459,10 +352,6 @@ def _text(pointer: Any) -> str:
     return "" if pointer == ffi.NULL else bytes(ffi.string(pointer)).decode("utf-8", "replace")
 
 
-def _hash(value: Any) -> Hash:
-    return int(value.lo), int(value.hi)
-
-
 def _geometry(geometry: Geometry) -> Any:
     erase = -1 if geometry.erase_value is None else geometry.erase_value
     sizes = (geometry.read_size, geometry.prog_size, geometry.block_size, geometry.block_count, erase)
@@ -507,14 +396,3 @@ def _operations(operations: Sequence[Op], keep: list[Any]) -> Any:
         item.data, item.data_len = payload, len(data)
         item.now.days, item.now.picoseconds = clock(index)
     return array
-
-
-def _exploration(report: Any) -> Exploration:
-    found = []
-    for index in range(report.violation_count):
-        item = report.violations[index]
-        name = _text(lib.pc_violation_name(item.kind)).replace(" ", "_").replace("-", "_")
-        found.append(Found(name, int(item.state), CODES.get(item.code, str(item.code))))
-    return Exploration(
-        int(report.total), int(report.checked), int(report.identical), int(report.no_space), tuple(found)
-    )

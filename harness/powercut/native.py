@@ -87,6 +87,12 @@ def py_on_visit(ctx: Any, entry: Any) -> int:
     return int(ffi.from_handle(ctx)(entry))
 
 
+@ffi.def_extern(error=CODE_NUMBERS["INVALID_ARGUMENT"])
+def py_on_fault(ctx: Any, fault: Any) -> int:
+    """pc_fault_fn: the handle's callable gets the ``struct pc_fault *`` and returns 0 to go on."""
+    return int(ffi.from_handle(ctx)(fault))
+
+
 @ffi.def_extern()
 def py_on_now(ctx: Any, ret_time: Any) -> None:
     """skink_config.now: the handle's callable returns (days since 1970-01-01, picoseconds into the day)."""

@@ -50,16 +50,19 @@ static void check_answers(struct check *check, const struct pc_run *a, const str
 }
 
 /* The states that one engine went through are what the other is judged by. */
-static void check_crash_states(struct check *check, const struct pc_run *run, const struct pc_hash *allowed,
+static void check_crash_states(struct check *check, const struct pc_run *run, const struct pc_hash *states,
                                size_t count, uint64_t seed) {
-    struct pc_explore_options options = {.jobs = 2, .probes = PC_PROBE_ALL, .last = UINT64_MAX};
+    struct pc_explore_options options = {
+        .jobs = 2, .probes = PC_PROBE_ALL, .kinds = 1u << PC_FAULT_PREFIX, .last = UINT64_MAX};
+    size_t first[WORKLOAD_MAX + 2];
+    struct pc_allowed allowed = workload_allowed(states, count - 1, first);
     struct pc_explore_report report;
 
-    CHECK_EQ(check, pc_explore(run, allowed, count, &options, &report), PC_OK);
+    CHECK_EQ(check, pc_explore(run, &allowed, &options, &report), PC_OK);
     CHECK_EQ(check, report.violation_count, 0);
     for (size_t i = 0; i < report.violation_count && i < 1; i++) {
         (void)fprintf(stderr, "seed %llu, state %llu: %s (%s)\n", (unsigned long long)seed,
-                      (unsigned long long)report.violations[i].state,
+                      (unsigned long long)report.violations[i].fault.cuts[0].at,
                       pc_violation_name(report.violations[i].kind), pc_code_name(report.violations[i].code));
     }
     pc_explore_report_release(&report);

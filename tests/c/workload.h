@@ -125,4 +125,30 @@ static inline struct pc_hash *workload_states(const struct pc_engine *engine,
     return states;
 }
 
+/* What a model with one store after each number of operations allows. `first` has room for count + 2. */
+static inline struct pc_allowed workload_allowed(const struct pc_hash *states, size_t op_count,
+                                                 size_t *first) {
+    for (size_t i = 0; i <= op_count + 1; i++) {
+        first[i] = i;
+    }
+    return (struct pc_allowed){.stores = states, .first = first, .op_count = op_count};
+}
+
+/* All models and kinds of a report together. */
+static inline struct pc_count report_sum(const struct pc_explore_report *report) {
+    struct pc_count sum = {0};
+
+    for (size_t i = 0; i < report->model_count * PC_FAULT_KINDS; i++) {
+        sum.total += report->counts[i].total;
+        sum.sampled += report->counts[i].sampled;
+        sum.beyond += report->counts[i].beyond;
+        sum.checked += report->counts[i].checked;
+        sum.identical += report->counts[i].identical;
+        sum.unread += report->counts[i].unread;
+        sum.no_space += report->counts[i].no_space;
+        sum.refused += report->counts[i].refused;
+    }
+    return sum;
+}
+
 #endif

@@ -56,7 +56,7 @@ const struct pc_engine *powercut_engine(void) {
     static const struct pc_engine engine = {
         .abi_version = PC_ABI_VERSION + (WRONG == 2),
         .capabilities = WRONG == 3 ? PC_CAN_CHECK : 0,
-        .durability = WRONG == 4 ? PC_DURABLE_ON_SYNC : PC_DURABLE_ON_RETURN,
+        .durability = WRONG == 4 ? 3 : PC_DURABLE_ON_RETURN,
         .name = WRONG == 5 ? "" : "wrong",
         .version = "1",
         .format = format,
