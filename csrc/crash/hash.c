@@ -96,8 +96,10 @@ static int is_singular(const struct state *state) {
 }
 
 struct pc_hash state_position(const struct exploration *x, const struct state *state) {
-    const struct run_position *position = &x->run->positions[state->cut.at];
-    uint64_t parts[4] = {position->done, (uint64_t)position->in_flight, state->kind == PC_FAULT_DAMAGE, 0};
+    int damage = state->kind == PC_FAULT_DAMAGE;
+    struct run_position position =
+        damage ? x->run->positions[state->cut.at] : run_position_of(x->run, &state->cut);
+    uint64_t parts[4] = {position.done, (uint64_t)position.in_flight, (uint64_t)damage, 0};
 
     /* How recovery is cut in its turn depends on the model. */
     if (x->depth > 1 && (x->options->nested_kinds & ~(1u << PC_FAULT_PREFIX)) != 0) {

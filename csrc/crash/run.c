@@ -99,6 +99,7 @@ void pc_run_free(struct pc_run *run) {
     free(run->image);
     free(run->events);
     free(run->positions);
+    free(run->during);
     free(run->op_start);
     free(run->ops);
     free(run->op_bytes);
@@ -235,8 +236,9 @@ static int index_log(struct pc_run *run) {
 
     run->events = calloc(count + 1, sizeof(*run->events));
     run->positions = calloc(count + 1, sizeof(*run->positions));
+    run->during = calloc(count + 1, sizeof(*run->during));
     run->op_start = calloc(run->op_count + 1, sizeof(*run->op_start));
-    if (run->events == NULL || run->positions == NULL || run->op_start == NULL) {
+    if (run->events == NULL || run->during == NULL || run->positions == NULL || run->op_start == NULL) {
         return PC_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
@@ -249,6 +251,7 @@ static int index_log(struct pc_run *run) {
             continue;
         }
         run->positions[run->event_count] = position_at(&cursor);
+        run->during[run->event_count] = (struct run_position){cursor.done, cursor.inside};
         run->events[run->event_count++] = i;
         cursor.crossed = 0;
     }
@@ -309,6 +312,18 @@ void pc_run_facts(const struct pc_run *run, struct pc_facts *ret_facts) {
 void pc_run_position(const struct pc_run *run, size_t k, size_t *ret_done, int *ret_in_flight) {
     *ret_done = run->positions[k].done;
     *ret_in_flight = run->positions[k].in_flight;
+}
+
+struct run_position run_position_of(const struct pc_run *run, const struct pc_cut *cut) {
+    if (cut->torn != PC_TEAR_NONE && cut->back == 0 && cut->at < run->event_count) {
+        return run->during[cut->at];
+    }
+    return run->positions[cut->at];
+}
+
+void pc_run_position_during(const struct pc_run *run, size_t event, size_t *ret_done, int *ret_in_flight) {
+    *ret_done = run->during[event].done;
+    *ret_in_flight = run->during[event].in_flight;
 }
 
 static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times,

@@ -25,6 +25,7 @@ struct pc_run {
     size_t *events; /* per device event: its place in the log; NULL: the same */
     size_t event_room;
     struct run_position *positions; /* per crash state, event_count + 1 of them */
+    struct run_position *during;    /* per event: while it was under way */
     size_t *op_start;               /* per operation that began: the events before it */
     size_t op_begun;                /* how many began */
     size_t op_count;
@@ -33,6 +34,10 @@ struct pc_run {
     int *codes;              /* per operation */
     struct pc_hash *replies; /* per operation */
 };
+
+/* The position in which a power cut meets the run: where an event is torn that was under way, the operation that
+ * asked for it was under way too. */
+struct run_position run_position_of(const struct pc_run *run, const struct pc_cut *cut);
 
 /* A run of the same engine on the same device with nothing in its log. Errors: PC_NO_MEMORY. */
 int run_new_empty(const struct pc_run *like, struct pc_run **ret_run);

@@ -78,19 +78,33 @@ int script_close(struct script *script) {
     return run_index_plain(script->run, end);
 }
 
-struct permit script_permit(struct script *script, size_t k) {
+/* What is allowed after the first k events, or during event number k, which is one of a step from its beginning on. */
+static struct permit permit_at(struct script *script, size_t k, int during) {
     struct pc_hash *now = &script->between[0];
 
     if (k < script->settled) {
         return script->before;
     }
     *now = script->sum;
-    for (size_t i = 0; i < script->step_count && script->steps[i].begin < k; i++) {
-        if (k < script->steps[i].end) {
-            script->between[1] = script->steps[i].after;
-            return (struct permit){script->between, script->steps[i].end == SIZE_MAX ? 1 : 2};
+    for (size_t i = 0; i < script->step_count; i++) {
+        const struct script_step *step = &script->steps[i];
+
+        if (during ? k < step->begin : k <= step->begin) {
+            break;
         }
-        *now = script->steps[i].after;
+        if (k < step->end) {
+            script->between[1] = step->after;
+            return (struct permit){script->between, step->end == SIZE_MAX ? 1 : 2};
+        }
+        *now = step->after;
     }
     return (struct permit){now, 1};
+}
+
+struct permit script_permit(struct script *script, size_t k) {
+    return permit_at(script, k, 0);
+}
+
+struct permit script_permit_during(struct script *script, size_t k) {
+    return permit_at(script, k, 1);
 }

@@ -57,4 +57,7 @@ int script_close(struct script *script);
 /* What is allowed if the power goes after the first k events. Valid until the next call. */
 struct permit script_permit(struct script *script, size_t k);
 
+/* The same for a moment at which event number k was under way. */
+struct permit script_permit_during(struct script *script, size_t k);
+
 #endif

@@ -235,7 +235,9 @@ static int nested_state(void *ctx, const struct state *state, int sampled) {
     }
     subject.kind = PC_FAULT_NESTED;
     subject.damage = NULL;
-    subject.permit = script_permit(script_above(nest), (size_t)state->cut.at);
+    subject.permit = state->cut.torn != PC_TEAR_NONE && state->cut.back == 0
+                         ? script_permit_during(script_above(nest), (size_t)state->cut.at)
+                         : script_permit(script_above(nest), (size_t)state->cut.at);
     subject.depth = nest->level + 1;
     if (judge_here(worker, nest->level, &subject, count)) {
         explore_below(worker, nest->level, &subject, nest->only);
@@ -488,8 +490,12 @@ static struct subject subject_of(const struct exploration *x, const struct item 
     if (item->state.kind == PC_FAULT_FULL) {
         subject.done = (size_t)item->state.cut.at;
     } else {
-        subject.done = x->run->positions[item->state.cut.at].done;
-        subject.in_flight = x->run->positions[item->state.cut.at].in_flight;
+        struct run_position position = item->state.kind == PC_FAULT_DAMAGE
+                                           ? x->run->positions[item->state.cut.at]
+                                           : run_position_of(x->run, &item->state.cut);
+
+        subject.done = position.done;
+        subject.in_flight = position.in_flight;
     }
     subject.permit = permit_of(x, subject.done, subject.in_flight);
     return subject;

@@ -236,6 +236,9 @@ void pc_run_facts(const struct pc_run *run, struct pc_facts *ret_facts);
  * operation number *ret_done was under way throughout, so that its effect is allowed too. */
 void pc_run_position(const struct pc_run *run, size_t k, size_t *ret_done, int *ret_in_flight);
 
+/* The same for a moment at which event number `event` was under way. */
+void pc_run_position_during(const struct pc_run *run, size_t event, size_t *ret_done, int *ret_in_flight);
+
 /* Writes the device as it is in crash state k to bytes, block_size * block_count of them. */
 void pc_run_image(const struct pc_run *run, size_t k, uint8_t *ret_bytes);
 

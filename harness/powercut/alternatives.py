@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from powercut.engine import Hash, Run, StoreHash, answer_hash
+from powercut.engine import Run
+from powercut.hashes import Hash, StoreHash, answer_hash
 from powercut.ops import Op, clock
 from powercut_models import Answer, Row, StoreModel
 

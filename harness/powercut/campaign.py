@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from typing import Any
 
-from powercut.engine import Watch
 from powercut.errors import PowercutError
+from powercut.explorer import Count, Watch
+from powercut.fault import Fault
 from powercut.judge import Violation
-from powercut.run import DEFAULT_OPTIONS, RunOptions, Verdict
+from powercut.run import DEFAULT_OPTIONS, Death, RunOptions, Verdict, device_models
 from powercut.shrink import BUDGET, first_violation
 from powercut.source import Source
 from powercut.trace import Trace
@@ -23,13 +24,20 @@ from powercut.worker import Work, worker_main
 #: Seconds without any sign of life after which a run counts as hanging.
 HANG_SECONDS = 60.0
 
+#: Crash states of one trace that may end their process before the rest is left.
+DEATHS_MAX = 4
+
+#: Violations that the engine does not claim to survive, of which that many are kept.
+UNCLAIMED_MAX = 16
+
 _CONTEXT = get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to run: ``traces`` many of the source (None: no bound) for at most ``seconds``, on ``workers``
-    processes with ``threads`` threads each. ``failures_max``: end after so many traces that fail."""
+    processes with ``threads`` threads each. ``failures_max``: end after so many traces that fail.
+    ``hang_seconds``, ``memory_bytes``: what one crash state may take; 0 bytes: no bound."""
 
     engine: str
     source: Source
@@ -40,6 +48,7 @@ class Plan:
     options: RunOptions = DEFAULT_OPTIONS
     failures_max: int = 16
     hang_seconds: float = HANG_SECONDS
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +62,46 @@ class Failure:
 
 @dataclass(slots=True)
 class Tally:
-    """What was done so far; see Verdict for the counts of crash states. ``seconds``: of wall time."""
+    """What was done so far.
+
+    ``counts``: crash states by device model and kind; see Count. ``seconds``: of wall time. ``unclaimed``:
+    traces that fail where the engine does not claim to survive, of ``unclaimed_total``.
+    """
 
     traces: int = 0
     operations: int = 0
     events: int = 0
-    total: int = 0
-    checked: int = 0
-    identical: int = 0
-    no_space: int = 0
+    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
     seconds: float = 0.0
     interrupted: bool = False
     failures: list[Failure] = field(default_factory=list)
+    unclaimed: list[Failure] = field(default_factory=list)
+    unclaimed_total: int = 0
+
+    @property
+    def sum(self) -> Count:
+        """All crash states together."""
+        return sum(self.counts.values(), Count())
+
+    @property
+    def total(self) -> int:
+        """Crash states that there are."""
+        return self.sum.total
+
+    @property
+    def checked(self) -> int:
+        """Crash states that were recovered and judged."""
+        return self.sum.checked
+
+    @property
+    def identical(self) -> int:
+        """Crash states that were passed over as identical to another."""
+        return self.sum.identical
+
+    @property
+    def no_space(self) -> int:
+        """Write probes that met a full device."""
+        return self.sum.no_space
 
     @property
     def states_per_second(self) -> float:
@@ -76,10 +113,8 @@ class Tally:
         self.traces += 1
         self.operations += verdict.operations
         self.events += verdict.events
-        self.total += verdict.total
-        self.checked += verdict.checked
-        self.identical += verdict.identical
-        self.no_space += verdict.no_space
+        for key, count in verdict.counts.items():
+            self.counts[key] = self.counts.get(key, Count()) + count
 
 
 Progress = Callable[[Tally, int], None]
@@ -93,22 +128,25 @@ class _Worker:
         self._memory = _CONTEXT.RawArray("c", Watch.SIZE)
         self.watch = Watch(self._memory)
         self.pipe, theirs = _CONTEXT.Pipe()
-        work = Work(plan.engine, plan.source, plan.options, plan.threads)
+        work = Work(plan.engine, plan.source, plan.options, plan.threads, plan.memory_bytes)
         self.process = _CONTEXT.Process(target=worker_main, args=(theirs, self._memory, work), daemon=True)
         with _ignored_interrupt():
             self.process.start()
         theirs.close()
         self.index: int | None = None
+        self.deaths: tuple[Death, ...] = ()
+        self.threads = plan.threads
         self.ready = False
         self._life: tuple[int, ...] = ()
         self._since = time.monotonic()
         self._base = 0
 
-    def give(self, index: int) -> None:
-        """Hands over a task."""
-        self.index, self._base = index, self.watch.count
+    def give(self, index: int, deaths: tuple[Death, ...] = (), threads: int | None = None) -> None:
+        """Hands over a task; ``deaths``: crash states that are known to end or hang the process."""
+        self.index, self._base, self.deaths = index, self.watch.count, deaths
+        self.threads = self.threads if threads is None else threads
         self._since = time.monotonic()
-        self.pipe.send(("run", index))
+        self.pipe.send(("run", index, deaths, self.threads))
 
     def done(self) -> None:
         """Forgets the task."""
@@ -221,8 +259,7 @@ class Campaign:
             if worker.pipe in ready:
                 self._receive(at, worker)
             elif worker.hangs(self.plan.hang_seconds):
-                words = f"No progress for {self.plan.hang_seconds:.0f} seconds: the engine hangs."
-                self._lost(at, worker, Violation("hang", None, None, "", words))
+                self._lost(at, worker, "hang", f"no progress for {self.plan.hang_seconds:.0f} seconds")
         self.tally.seconds = time.monotonic() - self._start
         if self._progress is not None:
             self._progress(self.tally, sum(worker.running for worker in self._workers))
@@ -232,7 +269,7 @@ class Campaign:
             kind, payload = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(10)
-            self._lost(at, worker, _death(worker.process.exitcode))
+            self._lost(at, worker, "crash", _death(worker.process.exitcode))
             return
         if kind == "ready":
             worker.ready = True
@@ -246,35 +283,70 @@ class Campaign:
             self._fail(worker, payload.violations)
         self._deal(worker)
 
-    def _lost(self, at: int, worker: _Worker, violation: Violation) -> None:
-        """A worker died or hangs: its trace fails, and another worker takes its place."""
+    def _lost(self, at: int, worker: _Worker, kind: str, how: str) -> None:
+        """A worker died or hangs. Where it is known on which crash state, the trace is run once more without
+        that, in another process; else the trace fails."""
         if not worker.ready:
-            raise PowercutError(f"A worker process could not start ({violation.code}); run powercut again.")
-        self.tally.traces += 1
-        self._fail(worker, (violation,))
+            raise PowercutError(f"A worker process could not start ({how}); run powercut again.")
+        index, deaths = worker.index, worker.deaths
+        suspects = self._suspects(worker)
         worker.end()
         self._workers[at] = _Worker(self.plan)
-        self._deal(self._workers[at])
+        if index is None:
+            return
+        if len(suspects) == 1:
+            deaths = (*deaths, Death(kind, how, suspects[0]))
+        if len(suspects) == 1 and len(deaths) < DEATHS_MAX:
+            self._workers[at].give(index, deaths, worker.threads)
+        elif len(suspects) > 1:
+            self._workers[at].give(index, deaths, threads=1)
+        else:
+            self.tally.traces += 1
+            words = "The engine ended its process" if kind == "crash" else "The engine hangs"
+            self._workers[at].index = index
+            known = [
+                Violation(one.kind, one.fault.state, None, one.how, f"{words}: {one.how}.", fault=one.fault)
+                for one in deaths
+            ]
+            self._fail(
+                self._workers[at], tuple(known) or (Violation(kind, None, None, how, f"{words}: {how}."),)
+            )
+            self._deal(self._workers[at])
+
+    def _suspects(self, worker: _Worker) -> list[Fault]:
+        """The crash states that were being judged when a worker was lost."""
+        if worker.index is None:
+            return []
+        trace = self.plan.source.trace(worker.index)
+        names = device_models(trace)
+        return worker.watch.at_hand(names)
 
     def _fail(self, worker: _Worker, violations: tuple[Violation, ...]) -> None:
-        if worker.index is not None:
-            trace = self.plan.source.trace(worker.index)
-            self.tally.failures.append(Failure(worker.index, trace, violations))
+        if worker.index is None:
+            return
+        trace = self.plan.source.trace(worker.index)
+        claimed = tuple(one for one in violations if one.claimed)
+        others = tuple(one for one in violations if not one.claimed)
+        if claimed:
+            self.tally.failures.append(Failure(worker.index, trace, claimed))
+        if others:
+            self.tally.unclaimed_total += 1
+            if len(self.tally.unclaimed) < UNCLAIMED_MAX:
+                self.tally.unclaimed.append(Failure(worker.index, trace, others))
 
 
 def failure_kind(failure: Failure) -> str:
     """The kind of violation that a failure is known by."""
-    verdict = Verdict(0, 0, 0, 0, 0, 0, 0.0, failure.violations)
+    verdict = Verdict(0, 0, {}, 0.0, failure.violations)
     first = first_violation(verdict)
     return first.kind if first is not None else ""
 
 
-def _death(exitcode: int | None) -> Violation:
-    how = f"exit code {exitcode}"
+def _death(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         with contextlib.suppress(ValueError):
-            how = signal.Signals(-exitcode).name
-    return Violation("crash", None, None, how, f"The engine ended its process: {how}.")
+            return signal.Signals(-exitcode).name
+    return f"exit code {exitcode}"
 
 
 @contextlib.contextmanager

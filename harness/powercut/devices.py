@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Device models as data: what a device may do when the power goes. Built-in ones are in devices.toml, users' own
-in files of the same form."""
+"""Device models as data: what a device may do when the power goes.
+
+Built-in ones are in devices.toml, users' own in files of the same form.
+"""
 
 from __future__ import annotations
 

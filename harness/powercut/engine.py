@@ -10,15 +10,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from powercut import explorer, littlefs_library
+from powercut.claims import active, parse_claims
 from powercut.errors import PowercutError
-from powercut.explorer import ALL_PROBES, CHECK, SECOND_MOUNT, WRITE, Allowed, Exploration, ExploreOptions, Found, Watch
-from powercut.fault import Fault
+from powercut.explorer import (
+    ALL_PROBES,
+    Allowed,
+    Exploration,
+    ExploreOptions,
+    Watch,
+)
+from powercut.fault import Failing, Fault
 from powercut.geometry import Geometry
+from powercut.hashes import Hash, as_hash
 from powercut.native import engine_names, engine_path, ffi, lib
-from powercut.hashes import Hash, StoreHash, answer_hash, as_hash
 from powercut.ops import CODES, KINDS, Op, clock
 from powercut.pyengine import as_engine, load_class
 from powercut.trace import DEFAULTS, EngineOptions
+from powercut.wirefault import FAILINGS
 from powercut_models import Row
 
 #: The key, and the value, that the write probe sets after each recovery.
@@ -37,6 +45,7 @@ CAPABILITIES = {
     "dictionaries": 1 << 6,
     "check": 1 << 7,
 }
+
 
 class EngineRefusedError(Exception):
     """The engine's format, mount or visit answered ``code`` (a name such as CORRUPT); ``what`` says which."""
@@ -83,6 +92,17 @@ class Engine:
         able = {name for name, bit in CAPABILITIES.items() if bits & bit}
         durable_on_sync = pointer.durability == lib.PC_DURABLE_ON_SYNC
         self.capabilities = frozenset(able | {"sync"} if durable_on_sync else able)
+        claims = lib.pc_engine_claims(pointer)
+        self._claims = parse_claims("" if claims == ffi.NULL else _text(claims))
+
+    @property
+    def pointer(self) -> Any:
+        """The ``const struct pc_engine *``."""
+        return self._engine
+
+    def claims(self, options: EngineOptions = DEFAULTS) -> frozenset[str]:
+        """What the engine says it survives, on stores with these options; see claims.py."""
+        return active(self._claims, options)
 
     @classmethod
     def load(cls, name: str) -> Engine:
@@ -148,9 +168,11 @@ class Engine:
         image: bytes | None = None,
         options: EngineOptions = DEFAULTS,
         stop_after: int = 0,
+        failing: Failing | None = None,
     ) -> Run:
         """Runs the operations once on a device in memory that holds ``image`` (None: freshly formatted) and
-        logs every device event; ``stop_after`` > 0 cuts the recording short after so many.
+        logs every device event; ``stop_after`` > 0 cuts the recording short after so many. ``failing``: a
+        device call that fails once.
 
         Raises EngineRefusedError where format or mount fail, PowercutError where the memory runs out.
         """
@@ -162,6 +184,9 @@ class Engine:
             run_options.image = keep[-1]
         run_options.engine = _options(options)[0]
         run_options.stop_after = stop_after
+        if failing is not None:
+            run_options.fail.kind = FAILINGS.index(failing.kind) + 1
+            run_options.fail.at, run_options.fail.done = failing.at, failing.done
         array = _operations(operations, keep)
         pointer = ffi.new("struct pc_run **")
         code = lib.pc_run_record(self._engine, run_options, array, len(operations), pointer)
@@ -249,17 +274,34 @@ class Run:
         lib.pc_run_position(self._run, state, done, in_flight)
         return int(done[0]), bool(in_flight[0])
 
+    def position_during(self, event: int) -> tuple[int, bool]:
+        """The same for a moment at which event number ``event`` was under way."""
+        done = ffi.new("size_t *")
+        in_flight = ffi.new("int *")
+        lib.pc_run_position_during(self._run, event, done, in_flight)
+        return int(done[0]), bool(in_flight[0])
+
+    def fault_position(self, fault: Fault) -> tuple[int, bool]:
+        """The same for a crash state: (operations that had returned, whether the next was under way)."""
+        first = fault.cuts[0]
+        if fault.kind == "full":
+            return first.at, False
+        if first.tear is not None and first.tear.back == 0 and first.at < self.event_count:
+            return self.position_during(first.at)
+        return self.position(min(first.at, self.event_count))
+
     def image(self, state: int) -> bytes:
         """The device after the first ``state`` events, block after block."""
         memory = bytearray(self.geometry.size)
         lib.pc_run_image(self._run, state, ffi.from_buffer("uint8_t[]", memory, require_writable=True))
         return bytes(memory)
 
-    def explore(
-        self, allowed: Allowed, options: ExploreOptions, watch: Watch | None = None
-    ) -> Exploration:
-        """Recovers crash states and compares each with what is allowed. Raises PowercutError: a fault that the
-        run does not have, or too little memory."""
+    def explore(self, allowed: Allowed, options: ExploreOptions, watch: Watch | None = None) -> Exploration:
+        """Recovers crash states and compares each with what is allowed.
+
+        Raises NoSuchStateError where the run does not have one that is asked for, PowercutError where the
+        memory runs out.
+        """
         reader = None if options.reader is None else Engine.load(options.reader)
         return explorer.explore(
             self._run, allowed, options, watch, None if reader is None else reader.pointer

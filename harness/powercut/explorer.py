@@ -233,10 +233,14 @@ def _cut(cut: Any) -> Cut:
     return Cut(at, events, Tear(TEARS[cut.torn - 1], int(cut.unit), int(cut.a), int(cut.b), int(cut.back)))
 
 
+class NoSuchStateError(PowercutError):
+    """A run does not have the crash state that was asked for."""
+
+
 def demand_fault(code: int, fault: Fault) -> None:
-    """Raises PowercutError where C did not find the state."""
+    """Raises NoSuchStateError where C did not find the state, PowercutError where it cannot be built."""
     if code == lib.PC_INVALID_ARGUMENT:
-        raise PowercutError(
+        raise NoSuchStateError(
             f"This run has no such crash state ({fault.kind} at device event {fault.state}): "
             "the engine writes otherwise than it did when the state was named."
         )

@@ -61,7 +61,7 @@ class StoreHash:
         return lib.pc_hash_entry(entry)
 
 
-def answeras_hash(kind: str, a: int = 0, b: int = 0, data: bytes | None = None) -> Hash:
+def answer_hash(kind: str, a: int = 0, b: int = 0, data: bytes | None = None) -> Hash:
     """The hash that the explorer gives an operation's answer; see pc_hash_answer in powercut.h."""
     if data is None:
         return as_hash(lib.pc_hash_answer(KINDS[kind], a, b, ffi.NULL, 0))

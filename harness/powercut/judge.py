@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from powercut.engine import EngineRefusedError, Found, Run
+from powercut.engine import EngineRefusedError, Run
+from powercut.explorer import Found
+from powercut.fault import Fault
+from powercut.faultwords import fault_words
 from powercut.ops import Op, data_text, key_text, op_text
 from powercut.predict import Prediction, WrongAnswer
 from powercut_models import Difference, Row
@@ -19,10 +22,11 @@ DIFFERENCES_MAX = 8
 class Violation:
     """One broken promise.
 
-    ``kind``: answer, no_space (both without any cut: ``state`` is None), mount, read, content, second_mount,
-    write, lost_write, check, crash, hang. ``state``: the crash state's number. ``op``: the operation that
-    was under way or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a
-    key that differs from the nearest allowed store.
+    ``kind``: answer, no_space, overwrite (these without any cut: ``state`` is None), or one of the
+    explorer's, crash or hang. ``state``: the device events before the first cut. ``op``: the operation that was under way
+    or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a key that differs
+    from the nearest allowed store. ``fault``: the crash state. ``claimed``: whether the engine claims to
+    survive it.
     """
 
     kind: str
@@ -31,6 +35,13 @@ class Violation:
     code: str
     words: str
     differences: tuple[str, ...] = ()
+    fault: Fault | None = None
+    claimed: bool = True
+
+    @property
+    def model(self) -> str:
+        """The device model that allows the crash state; empty: every device does."""
+        return "" if self.fault is None else self.fault.model
 
 
 def from_answer(wrong: WrongAnswer) -> Violation:
@@ -40,26 +51,40 @@ def from_answer(wrong: WrongAnswer) -> Violation:
 
 def from_state(run: Run, operations: Sequence[Op], prediction: Prediction, found: Found) -> Violation:
     """The violation behind a crash state that the explorer refused, told in words."""
-    done, in_flight = run.position(found.state)
     what, differences = _what(run, prediction, found)
-    words = f"{_where(run, operations, found.state)}: {what}."
-    return Violation(found.kind, found.state, done if in_flight else None, found.code, words, differences)
+    words = f"{_where(run, operations, found.fault)}: {what}."
+    return Violation(
+        found.kind, found.state, _under_way(run, found.fault), found.code, words, differences, found.fault
+    )
 
 
 def brief(run: Run, found: Found) -> Violation:
     """The same without a second look at the crash state, for the many that follow the first of a kind."""
-    done, in_flight = run.position(found.state)
-    words = f"Crash state {found.state}: {found.kind}, {found.code}."
-    return Violation(found.kind, found.state, done if in_flight else None, found.code, words)
+    words = f"{fault_words(found.fault, run.event_count)}: {found.kind}, {found.code}."
+    return Violation(
+        found.kind, found.state, _under_way(run, found.fault), found.code, words, fault=found.fault
+    )
 
 
-def _where(run: Run, operations: Sequence[Op], state: int) -> str:
-    """Which cut: behind which device event, during or after which operation."""
-    done, in_flight = run.position(state)
-    if state == 0:
-        cut = "Power cut before the first device event"
-    else:
-        cut = f"Power cut after device event {state} of {run.event_count} ({run.event(state - 1)})"
+def from_death(run: Run, operations: Sequence[Op], kind: str, how: str, fault: Fault) -> Violation:
+    """The violation behind a crash state on which the engine ended its process, or did not come back."""
+    what = f"the engine ended its process: {how}" if kind == "crash" else f"the engine hangs: {how}"
+    words = f"{_where(run, operations, fault)}: {what}."
+    return Violation(kind, fault.state, _under_way(run, fault), how, words, fault=fault)
+
+
+def _under_way(run: Run, fault: Fault) -> int | None:
+    done, in_flight = run.fault_position(fault)
+    return done if in_flight else None
+
+
+def _where(run: Run, operations: Sequence[Op], fault: Fault) -> str:
+    """Which crash state: behind which device event, during or after which operation."""
+    cut = fault_words(fault, run.event_count, lambda number: str(run.event(number)))
+    done, in_flight = run.fault_position(fault)
+    if fault.kind in ("damage", "full"):
+        text = f" ({op_text(operations[done])})" if fault.kind == "full" and done < len(operations) else ""
+        return cut + text
     if in_flight:
         return f"{cut}, during operation {done} ({op_text(operations[done])})"
     if done == 0:
@@ -76,26 +101,28 @@ def _what(run: Run, prediction: Prediction, found: Found) -> tuple[str, tuple[st
         "write": f"after the recovery a fresh set answers {found.code}",
         "lost_write": "after the recovery a fresh set returned OK, and one more mount does not show it, or "
         "shows something else changed with it",
+        "reader": f"another engine, asked to read the same device, sees something else ({found.code})",
+        "full": f"an operation answers what it may not, or is neither done nor left undone ({found.code})",
     }
     if found.kind == "content":
-        return _content(run, prediction, found.state)
+        return _content(run, prediction, found.fault)
     if found.kind == "check":
-        return f"the engine's own check finds something: {_check_text(run, found.state)}", ()
+        return f"the engine's own check finds something: {_check_text(run, found.fault)}", ()
     return texts.get(found.kind, f"{found.kind}, {found.code}"), ()
 
 
-def _check_text(run: Run, state: int) -> str:
+def _check_text(run: Run, fault: Fault) -> str:
     try:
-        return run.engine.check(run.image(state), run.geometry, run.options)
+        return run.engine.check(run.fault_image(fault), run.geometry, run.options)
     except EngineRefusedError as error:
         return str(error)
 
 
-def _content(run: Run, prediction: Prediction, state: int) -> tuple[str, tuple[str, ...]]:
+def _content(run: Run, prediction: Prediction, fault: Fault) -> tuple[str, tuple[str, ...]]:
     """Which keys differ from the nearest store that the model allows."""
-    done, in_flight = run.position(state)
+    done, in_flight = run.fault_position(fault)
     try:
-        rows = run.engine.entries(run.image(state), run.geometry, run.options)
+        rows = run.engine.entries(run.fault_image(fault), run.geometry, run.options)
     except EngineRefusedError as error:
         return f"it read something wrong once, and now {error}", ()
     nearest = prediction.nearest(done, in_flight, rows).differences

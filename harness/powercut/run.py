@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: ISC
-"""One trace, run once and judged in every crash state: the verdict and its honest counts."""
+"""One trace, run once and judged in the crash states that it asks for: the verdict and its honest counts."""
 
 from __future__ import annotations
 
 import bisect
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from powercut.engine import ALL_PROBES, Engine, EngineRefusedError, Exploration, Run, Watch
+from powercut.claims import is_claimed
+from powercut.devices import BUILTIN, DeviceModel
+from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
+from powercut.explorer import (
+    ALL_PROBES,
+    Allowed,
+    Count,
+    Counts,
+    Exploration,
+    ExploreOptions,
+    Found,
+    NoSuchStateError,
+    Watch,
+)
+from powercut.fault import Fault
+from powercut.faultfile import Model, model_name
 from powercut.images import image_rows
-from powercut.judge import Violation, brief, from_answer, from_state
+from powercut.judge import Violation, brief, from_answer, from_death, from_state
 from powercut.predict import Prediction, predict
 from powercut.trace import Trace
 from powercut_models import Row
@@ -24,35 +39,69 @@ VIOLATIONS_MAX = 64
 class Verdict:
     """What one run showed.
 
-    ``total`` crash states there are, ``checked`` were recovered and judged, ``identical`` were passed over as
-    equal to one that was, in image and in what is allowed. ``no_space`` write probes met a full device. Where
-    ``total`` is more than ``checked + identical`` the exploration ended early. ``seconds``: of exploring.
+    ``counts``: crash states by device model and kind; see Count. ``seconds``: of exploring.
     """
 
     operations: int
     events: int
-    total: int
-    checked: int
-    identical: int
-    no_space: int
+    counts: Counts
     seconds: float
     violations: tuple[Violation, ...]
 
     @property
+    def sum(self) -> Count:
+        """All crash states together."""
+        return sum(self.counts.values(), Count())
+
+    @property
+    def total(self) -> int:
+        """Crash states that there are, of all kinds that were asked for."""
+        return self.sum.total
+
+    @property
+    def checked(self) -> int:
+        """Crash states that were recovered and judged."""
+        return self.sum.checked
+
+    @property
+    def identical(self) -> int:
+        """Crash states that were passed over as identical to another."""
+        return self.sum.identical
+
+    @property
+    def no_space(self) -> int:
+        """Write probes that met a full device, rightly so."""
+        return self.sum.no_space
+
+    @property
     def held(self) -> bool:
-        """Whether no promise was broken."""
-        return not self.violations
+        """Whether no promise was broken that the engine makes."""
+        return not any(one.claimed for one in self.violations)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A crash state that ended the process (``crash``) or never came to an end (``hang``), and how."""
+
+    kind: str
+    how: str
+    fault: Fault
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to explore. ``jobs``: threads. ``probes``: see engine.py. ``words``: tell the first violation
-    of each kind in words."""
+    """How to explore; what to explore says the trace. ``jobs``: threads. ``probes``: see explorer.py.
+    ``words``: tell the first violation of each kind in words. ``strict``: what is not claimed counts as well.
+    ``keep_*``: prunings to leave out. ``deaths``: crash states that are known to end or hang the process."""
 
     jobs: int = 1
     probes: int = ALL_PROBES
     violations_max: int = VIOLATIONS_MAX
     words: bool = True
+    strict: bool = False
+    keep_identical: bool = False
+    keep_unread: bool = False
+    deaths: tuple[Death, ...] = ()
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -71,9 +120,9 @@ def run_trace(
     """
     rows = initial_rows(trace) if rows is None else rows
     with record(trace, engine) as run:
-        prediction = predict(run, trace.operations, rows, watch)
+        prediction = predict(run, trace.operations, rows, watch, failing=trace.failing is not None)
         try:
-            return _judged(trace, run, prediction, options, watch)
+            return _Judging(trace, run, prediction, options, watch).verdict()
         finally:
             prediction.close()
 
@@ -82,7 +131,11 @@ def record(trace: Trace, engine: Engine) -> Run:
     """The recorded run of a trace, to be closed. Raises PowercutError."""
     try:
         return engine.record(
-            trace.geometry, trace.operations, image=trace.image, options=trace.engine.options
+            trace.geometry,
+            trace.operations,
+            image=trace.image,
+            options=trace.engine.options,
+            failing=trace.failing,
         )
     except EngineRefusedError as error:
         what = "format this device" if trace.image is None else "mount this image"
@@ -98,57 +151,145 @@ def initial_rows(trace: Trace) -> tuple[Row, ...]:
     return image_rows(trace.image, trace.geometry)
 
 
-def _judged(
-    trace: Trace, run: Run, prediction: Prediction, options: RunOptions, watch: Watch | None
-) -> Verdict:
-    first, last = state_range(trace, run, prediction)
-    start = time.perf_counter()
-    explored = Exploration(0, 0, 0, 0, ())
-    if first <= last:
-        explored = run.explore(
-            prediction.allowed,
+def device_models(trace: Trace) -> tuple[DeviceModel, ...]:
+    """The device models that a trace names, the fault's too. Raises PowercutError."""
+    names = {model_name(one): one for one in trace.models}
+    if trace.fault is not None and trace.fault.model:
+        names.setdefault(trace.fault.model, trace.fault.model)
+    return tuple(device_model(one) for one in names.values())
+
+
+def device_model(model: Model) -> DeviceModel:
+    """A model as a trace names it. Raises PowercutError."""
+    if not isinstance(model, str):
+        return DeviceModel(
+            model.name,
+            model.prog_unit,
+            model.erase_unit,
+            frozenset(model.prog_tears),
+            frozenset(model.erase_tears),
+            model.reorders,
+            model.overwrites,
+        )
+    if model not in BUILTIN:
+        raise PowercutError(f"There is no device model {model!r}; there are {', '.join(BUILTIN)}.")
+    return BUILTIN[model]
+
+
+@dataclass(slots=True)
+class _Judging:
+    """One run being explored: first what the engine claims to survive, then what it does not."""
+
+    trace: Trace
+    run: Run
+    prediction: Prediction
+    options: RunOptions
+    watch: Watch | None
+    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+
+    def verdict(self) -> Verdict:
+        start = time.perf_counter()
+        for asked in self._asked():
+            self._take(self._explore(asked))
+        seconds = time.perf_counter() - start
+        return Verdict(
+            len(self.trace.operations), self.run.event_count, self.counts, seconds, self._violations()
+        )
+
+    @property
+    def claims(self) -> frozenset[str]:
+        return self.run.engine.claims(self.trace.engine.options)
+
+    def _asked(self) -> list[ExploreOptions]:
+        """One exploration, or two where some of it is not claimed."""
+        trace, models = self.trace, device_models(self.trace)
+        base = self._base()
+        if trace.fault is not None:
+            return [replace(base, models=models, only=(trace.fault,))]
+        kinds = frozenset(trace.explore.kinds)
+        ours = tuple(one for one in models if one.name in self.claims)
+        others = tuple(one for one in models if one.name not in self.claims)
+        damage = kinds & {"damage"}
+        claimed = not damage or bool({"damage", "damage-past"} & self.claims)
+        first = replace(base, models=ours, kinds=kinds if claimed else kinds - damage)
+        rest = kinds & {"torn", "reorder", "nested"} if others else frozenset()
+        second = replace(base, models=others, kinds=rest if claimed else rest | damage)
+        return [one for one in (first, second) if one.kinds - {"nested"}]
+
+    def _base(self) -> ExploreOptions:
+        explore, options = self.trace.explore, self.options
+        return ExploreOptions(
+            depth=explore.depth,
+            nested_kinds=frozenset(explore.nested or ("prefix",)),
+            samples=explore.samples,
+            seed=explore.seed,
+            reader=explore.reader or None,
             jobs=options.jobs,
             probes=options.probes,
-            first=first,
-            last=last,
+            last=self._last(),
             max_violations=options.violations_max,
-            watch=watch,
+            keep_identical=options.keep_identical,
+            keep_unread=options.keep_unread,
+            skip=tuple(one.fault for one in options.deaths),
+            damage_exact="damage" in self.claims,
         )
-    seconds = time.perf_counter() - start
-    return Verdict(
-        operations=len(trace.operations),
-        events=run.event_count,
-        total=_total(trace, run),
-        checked=explored.checked,
-        identical=explored.identical,
-        no_space=explored.no_space,
-        seconds=seconds,
-        violations=_violations(trace, run, prediction, explored, options),
-    )
 
+    def _last(self) -> int:
+        """The last cut to look at: behind a wrong answer model and engine have parted."""
+        states = range(self.run.event_count + 1)
+        sound = self.prediction.sound
+        return bisect.bisect_right(states, sound, key=lambda state: self.run.position(state)[0]) - 1
 
-def _total(trace: Trace, run: Run) -> int:
-    return run.event_count + 1 if trace.state is None else int(trace.state <= run.event_count)
+    def _explore(self, asked: ExploreOptions) -> Exploration:
+        last = -1 if asked.last is None else asked.last
+        unsound = any(fault.kind != "full" and fault.state > last for fault in asked.only)
+        if last < 0 or unsound:
+            return Exploration()
+        needs = "damage" in asked.kinds or any(fault.damage for fault in asked.only)
+        entries = self.prediction.entries() if needs else ()
+        try:
+            return self.run.explore(Allowed(self.prediction.allowed, entries), asked, self.watch)
+        except NoSuchStateError:
+            return Exploration()
 
+    def _take(self, explored: Exploration) -> None:
+        for key, count in explored.counts.items():
+            self.counts[key] = self.counts.get(key, Count()) + count
+        self.found += explored.found
+        unseen = self.run.event_count - self._last()
+        if unseen > 0 and self.trace.fault is None and ("", "prefix") in explored.counts:
+            self.counts["", "prefix"] += Count(total=unseen)
 
-def state_range(trace: Trace, run: Run, prediction: Prediction) -> tuple[int, int]:
-    """The first and last crash state to look at: the trace's, or all, up to the first wrong answer."""
-    states = range(run.event_count + 1)
-    last = bisect.bisect_right(states, prediction.sound, key=lambda state: run.position(state)[0]) - 1
-    if trace.state is None:
-        return 0, last
-    return trace.state, min(trace.state, last)
+    def _violations(self) -> tuple[Violation, ...]:
+        violations = [from_answer(wrong) for wrong in self.prediction.wrong]
+        violations += self._overwritten()
+        for death in self.options.deaths:
+            one = from_death(self.run, self.trace.operations, death.kind, death.how, death.fault)
+            claimed = is_claimed(death.fault, self.claims) or death.fault.kind == "damage"
+            violations.append(replace(one, claimed=claimed or self.options.strict))
+        told: set[tuple[str, bool]] = set()
+        for found in self.found:
+            claimed = is_claimed(found.fault, self.claims)
+            if self.options.words and (found.kind, claimed) not in told:
+                one = from_state(self.run, self.trace.operations, self.prediction, found)
+            else:
+                one = brief(self.run, found)
+            violations.append(replace(one, claimed=claimed or self.options.strict))
+            told.add((found.kind, claimed))
+        return tuple(violations)
 
-
-def _violations(
-    trace: Trace, run: Run, prediction: Prediction, explored: Exploration, options: RunOptions
-) -> tuple[Violation, ...]:
-    violations = [from_answer(wrong) for wrong in prediction.wrong]
-    told: set[str] = set()
-    for found in explored.found:
-        if options.words and found.kind not in told:
-            violations.append(from_state(run, trace.operations, prediction, found))
-        else:
-            violations.append(brief(run, found))
-        told.add(found.kind)
-    return tuple(violations)
+    def _overwritten(self) -> list[Violation]:
+        """Bytes that were programmed without an erase, where a device does not take that."""
+        models = [one for one in device_models(self.trace) if not one.overwrites]
+        if not models or self.trace.fault is not None:
+            return []
+        event = self.run.first_overwrite()
+        if event is None:
+            return []
+        words = (
+            f"Without any power cut device event {event + 1} ({self.run.event(event)}) programs bytes that "
+            f"are not erased, which no device of the model {models[0].name} takes."
+        )
+        claimed = self.options.strict or any(one.name in self.claims for one in models)
+        return [Violation("overwrite", None, None, "OK", words, claimed=claimed)]

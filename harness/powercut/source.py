@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from powercut.devices import BUILTIN, RULES, DeviceModel
+from powercut.faultfile import Explore, Model, ModelData
 from powercut.generate import operations
 from powercut.trace import EngineRef, Trace
 from powercut.vocabulary import Held, Profile
@@ -62,3 +64,34 @@ class ImageSource:
         made = operations(self.profile, self.seed * 1_000_003 + index, self.count, self.held)
         note = f"generated on an image: seed {self.seed}, trace {index}"
         return Trace(self.profile.geometry, tuple(made), self.engine, image=self.image, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class ExploringSource:
+    """Another source's traces, each with what is to be explored: of the device models those that there are of
+    its geometry."""
+
+    source: Source
+    explore: Explore
+    models: tuple[DeviceModel, ...] = ()
+
+    def trace(self, index: int) -> Trace:
+        """Trace number ``index``."""
+        made = self.source.trace(index)
+        fitting = tuple(model_data(one) for one in self.models if not one.misfit(made.geometry))
+        return replace(made, explore=self.explore, models=fitting)
+
+
+def model_data(model: DeviceModel) -> Model:
+    """A model as a trace names it: a built-in one by its name, another with its data."""
+    if BUILTIN.get(model.name) == model:
+        return model.name
+    return ModelData(
+        model.name,
+        model.prog_unit,
+        model.erase_unit,
+        tuple(rule for rule in RULES if rule in model.prog_tears),
+        tuple(rule for rule in RULES if rule in model.erase_tears),
+        model.reorders,
+        model.overwrites,
+    )

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import traceback
 from dataclasses import dataclass, replace
 from multiprocessing import connection
+from pathlib import Path
 from typing import Any
 
-from powercut.engine import Engine, Watch
+from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.explorer import Watch
 from powercut.judge import Violation
 from powercut.run import RunOptions, initial_rows, run_trace
 from powercut.shrink import expecting, first_violation, shrink
@@ -28,12 +31,17 @@ class Work:
     source: Source
     options: RunOptions
     threads: int
+    memory_bytes: int = 0
 
 
 def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
-    """Serves ("run", index) and ("shrink", trace, violations, budget) until the pipe is closed."""
+    """Serves ("run", index, deaths, threads) and ("shrink", trace, violations, budget).
+
+    Until the pipe is closed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = _Server(work, Watch(memory))
+    _limit_memory(work.memory_bytes)
     pipe.send(("ready", None))
     while True:
         try:
@@ -41,6 +49,16 @@ def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
         except (EOFError, OSError):
             return
         pipe.send(_answer(server, task))
+
+
+def _limit_memory(limit: int) -> None:
+    """At most so many bytes more than the process has now; 0: no bound. Who asks for more gets none."""
+    if limit:
+        pages = (
+            int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+        )
+        most = pages * resource.getpagesize() + limit
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def _answer(server: _Server, task: Any) -> tuple[str, object]:
@@ -69,7 +87,7 @@ class _Server:
         if task[0] == "shrink":
             return "shrunk", self._shrink(*task[1:])
         trace = self._work.source.trace(task[1])
-        options = replace(self._work.options, jobs=self._work.threads)
+        options = replace(self._work.options, deaths=task[2], jobs=task[3])
         return "ran", run_trace(trace, self.engine, options, self._initial(trace), self._watch)
 
     def _initial(self, trace: Trace) -> tuple[Row, ...]:

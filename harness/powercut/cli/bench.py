@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 import click
 
 from powercut.cli.bench_engine import engine_command
-from powercut.engine import CHECK, SECOND_MOUNT, WRITE, Engine, Run
+from powercut.engine import Engine, Run
+from powercut.explorer import CHECK, SECOND_MOUNT, WRITE, Allowed, ExploreOptions
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Op
 from powercut.predict import Prediction, predict
@@ -104,9 +105,10 @@ def _one(run: Run, prediction: Prediction, phase: str, probes: int, seconds: flo
     best, states = 0.0, 0
     while time.perf_counter() < end or not best:
         start = time.perf_counter()
-        explored = run.explore(prediction.allowed, probes=probes, keep_identical=True)
+        options = ExploreOptions(probes=probes, keep_identical=True, keep_unread=True)
+        explored = run.explore(Allowed(prediction.allowed), options)
         spent = time.perf_counter() - start
         if explored.found:
             raise click.ClickException(f"{run.engine.name} breaks a promise here; see powercut run")
-        best, states = max(best, explored.checked / spent), explored.checked
+        best, states = max(best, explored.sum.checked / spent), explored.sum.checked
     return Measured(run.geometry.block_size, phase, states, round(best, 1))

@@ -7,6 +7,9 @@ from typing import Any
 
 from powercut.campaign import Plan, Tally
 from powercut.engine import Engine
+from powercut.explorer import Count
+from powercut.fault import KINDS
+from powercut.judge import Violation
 from powercut.save import Saved
 
 
@@ -19,14 +22,10 @@ def report_json(plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list
         "traces": tally.traces,
         "operations": tally.operations,
         "device_events": tally.events,
-        "crash_states": {
-            "prefix": {
-                "total": tally.total,
-                "checked": tally.checked,
-                "identical": tally.identical,
-                "left": tally.total - tally.checked - tally.identical,
-                "exhaustive": tally.total == tally.checked + tally.identical,
-            }
+        "crash_states": states_json(tally),
+        "unclaimed": {
+            "violations": tally.unclaimed_total,
+            "examples": [violation_json(one.violations[0]) for one in tally.unclaimed],
         },
         "write_probes_full": tally.no_space,
         "violations": len(tally.failures),
@@ -34,6 +33,45 @@ def report_json(plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list
         "seconds": round(tally.seconds, 3),
         "states_per_second": round(tally.states_per_second, 1),
         "interrupted": tally.interrupted,
+    }
+
+
+def states_json(tally: Tally) -> dict[str, Any]:
+    """Crash states by kind, and within kinds that depend on it by device model."""
+    kinds: dict[str, Any] = {}
+    for (model, kind), count in sorted(
+        tally.counts.items(), key=lambda one: (KINDS.index(one[0][1]), one[0][0])
+    ):
+        row = count_json(count)
+        if model:
+            kinds.setdefault(kind, {})[model] = row
+        else:
+            kinds.setdefault(kind, {}).update(row)
+    return kinds or {"prefix": count_json(Count())}
+
+
+def count_json(count: Count) -> dict[str, Any]:
+    """One Count."""
+    return {
+        "total": count.total,
+        "checked": count.checked,
+        "identical": count.identical,
+        "unread": count.unread,
+        "left": count.left,
+        "sampled": count.sampled,
+        "beyond": count.beyond,
+        "refused": count.refused,
+        "exhaustive": count.exhaustive,
+    }
+
+
+def violation_json(violation: Violation) -> dict[str, Any]:
+    """One violation, without its trace."""
+    return {
+        "kind": violation.kind,
+        "model": violation.model,
+        "state": violation.state,
+        "words": violation.words,
     }
 
 
@@ -52,16 +90,13 @@ def failure_json(saved: Saved) -> dict[str, Any]:
 
 def report_text(report: dict[str, Any]) -> str:
     """The same for people."""
-    engine, states = report["engine"], report["crash_states"]["prefix"]
+    engine = report["engine"]
     lines = [
         f"{engine['name']} {engine['version']}, seed {report['seed']}, {report['jobs']} jobs: "
         f"{report['traces']:,} traces, {report['operations']:,} operations, "
         f"{report['device_events']:,} device events",
-        f"power cut after every device event: {states['total']:,} crash states, {states['checked']:,} "
-        f"recovered and judged, {states['identical']:,} identical to an earlier one",
+        *_states_lines(report["crash_states"]),
     ]
-    if states["left"]:
-        lines.append(f"{states['left']:,} crash states were left, behind a violation or an interruption")
     if report["write_probes_full"]:
         lines.append(f"{report['write_probes_full']:,} write probes met a full device")
     if "workload" in report:
@@ -69,6 +104,7 @@ def report_text(report: dict[str, Any]) -> str:
     lines.append(f"{report['seconds']:.1f} s, {report['states_per_second']:,.0f} crash states a second")
     for failure in report["failures"]:
         lines.extend(("", *_failure_lines(failure)))
+    lines.extend(_unclaimed_lines(report["unclaimed"]))
     if report["interrupted"]:
         lines.append("interrupted: the counts are of what was done until then")
     count = report["violations"]
@@ -80,4 +116,62 @@ def _failure_lines(failure: dict[str, Any]) -> list[str]:
     lines = [f"violation: {failure['kind']} (trace {failure['trace']})", f"  {failure['words']}"]
     if failure["saved"]:
         lines.append(f"  {failure['operations']} operations: powercut replay {failure['saved']}")
+    return lines
+
+
+_WHAT = {
+    "prefix": "power cut after every device event",
+    "torn": "a part of the event under way arrived",
+    "reorder": "some of what was not synced was lost",
+    "nested": "recovery cut as well",
+    "damage": "damaged after a clean close",
+    "full": "no free block left",
+}
+
+
+def _states_lines(kinds: dict[str, Any]) -> list[str]:
+    """One line for each kind and device model, and one for what was left."""
+    rows = [
+        (kind, model, row)
+        for kind, by_model in kinds.items()
+        for model, row in ({"": by_model} if "total" in by_model else {}).items()
+    ]
+    for kind, by_model in kinds.items():
+        rows += [(kind, model, row) for model, row in by_model.items() if isinstance(row, dict)]
+    lines = [_states_line(kind, model, row) for kind, model, row in rows]
+    left = sum(row["left"] for _, _, row in rows)
+    if left:
+        lines.append(f"{left:,} crash states were left, behind a violation or an interruption")
+    return lines
+
+
+def _states_line(kind: str, model: str, row: dict[str, Any]) -> str:
+    where = f"{_WHAT[kind]}, {model}" if model else _WHAT[kind]
+    line = (
+        f"{where}: {row['total']:,} crash states, {row['checked']:,} recovered and judged, "
+        f"{row['identical']:,} identical to an earlier one"
+    )
+    if row["unread"]:
+        line += f", {row['unread']:,} different in unread bytes alone"
+    if row["refused"]:
+        line += f", {row['refused']:,} refused as CORRUPT or IO"
+    if row["beyond"]:
+        drawn = f" ({row['sampled']:,} of them drawn)" if row["sampled"] else ""
+        line += f"; not exhaustive{drawn}"
+    return line
+
+
+def _unclaimed_lines(unclaimed: dict[str, Any]) -> list[str]:
+    """What fails where the engine does not claim to survive."""
+    if not unclaimed["violations"]:
+        return []
+    lines = [
+        "",
+        f"not claimed: {unclaimed['violations']:,} traces fail where the engine does not claim to survive",
+    ]
+    seen: set[tuple[str, str]] = set()
+    for one in unclaimed["examples"]:
+        if (one["kind"], one["model"]) not in seen:
+            seen.add((one["kind"], one["model"]))
+            lines.append(f"  {one['kind']}: {one['words']}")
     return lines

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from powercut.campaign import Campaign, Plan
+from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
 from powercut.cli.workloads import (
@@ -31,7 +32,7 @@ from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.images import image_rows, load_image
 from powercut.save import save_failures
-from powercut.source import FixedSource, GeneratedSource, ImageSource, Source
+from powercut.source import ExploringSource, FixedSource, GeneratedSource, ImageSource, Source
 from powercut.trace import EngineRef, Trace
 from powercut.tree import TreeLimits, read_tree, tree_geometry, tree_operations
 from powercut.vocabulary import Profile
@@ -105,6 +106,7 @@ class Request:
     """What the command line asks for."""
 
     engine: str
+    exploring: Exploring
     shape: Shape
     ops: int
     seed: int
@@ -121,13 +123,16 @@ class Request:
     as_json: bool
 
 
-def _request(given: dict[str, Any]) -> Request:
+def _request(given: dict[str, Any], engine: Engine) -> Request:
     """The options as click gives them, in one value."""
     shape = Shape(*(given.pop(name) for name in SHAPE_OPTIONS))
     limits = TreeLimits(files=given.pop("tree_files"), total=given.pop("tree_bytes"))
     given["seed"] = secrets.randbelow(2**32) if given["seed"] is None else given["seed"]
     given["jobs"] = given["jobs"] or default_jobs()
-    return Request(shape=shape, limits=limits, exhaustive=take_exhaustive(given), **given)
+    exploring = take_exploring(given, engine, given["seed"])
+    return Request(
+        exploring=exploring, shape=shape, limits=limits, exhaustive=take_exhaustive(given), **given
+    )
 
 
 def default_jobs() -> int:
@@ -156,6 +161,7 @@ def geometry_options(command: F) -> F:
 @click.option("--ops", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="In each.")
 @click.option("--seed", type=click.IntRange(0), help="The same gives the same traces (drawn, printed).")
 @click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
+@exploring_options
 @geometry_options
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
 @click.option("--tree-files", type=click.IntRange(1), default=200, show_default=True, help="Files, at most.")
@@ -168,9 +174,11 @@ def geometry_options(command: F) -> F:
 @click.option("--shrink/--no-shrink", default=True, show_default=True, help="Make them small before.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
 def run_command(**given: Any) -> int:
-    """Run workloads on an engine, cut the power after every device event, recover, compare with the model."""
-    request = _request(given)
-    engine = Engine.load(request.engine)
+    """Run workloads on an engine, cut the power after every device event, recover, compare with the model.
+
+    With --kinds and --model also torn and reordered writes, cuts of the recovery, damage and full devices."""
+    engine = Engine.load(given["engine"])
+    request = _request(given, engine)
     source = make_source(request, engine)
     plan = make_plan(request, source)
     with Progress(plan, shown=not request.as_json) as progress:
@@ -193,9 +201,19 @@ def make_plan(request: Request, source: Source) -> Plan:
     traces = 100 if request.traces is None and request.seconds is None else request.traces
     if isinstance(source, ExhaustiveSource):
         traces = min(source.total, request.traces or source.total)
-    if request.tree is not None or traces == 1:
-        return Plan(request.engine, source, traces=1, threads=request.jobs)
-    return Plan(request.engine, source, traces=traces, seconds=request.seconds, workers=request.jobs)
+    single = request.tree is not None or traces == 1
+    exploring = request.exploring
+    return Plan(
+        request.engine,
+        ExploringSource(source, exploring.explore, exploring.models),
+        traces=1 if single else traces,
+        seconds=None if single else request.seconds,
+        workers=1 if single else request.jobs,
+        threads=request.jobs if single else 1,
+        options=exploring.options,
+        hang_seconds=exploring.hang_seconds,
+        memory_bytes=exploring.memory_bytes,
+    )
 
 
 def make_source(request: Request, engine: Engine) -> Source:

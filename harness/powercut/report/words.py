@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from powercut.fault import Cut, Tear
+from powercut.fault import Cut
+from powercut.faultwords import tear_words
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
 from powercut.report.story import AFTER_WRITING, Step, Story
@@ -52,33 +53,6 @@ def headline(story: Story) -> str:
     if story.violation is None:
         return "Held: the engine survives this trace"
     return HEADLINES.get(story.violation.kind, story.violation.kind)
-
-
-def tear_words(tear: Tear) -> str:
-    """How an event arrived in part."""
-    unit = f"{tear.unit} bytes" if tear.unit != 1 else "1 byte"
-    texts = {
-        "bytes": f"only its first {tear.a} bytes arrived",
-        "first": f"only its first {tear.a} units of {unit} arrived",
-        "last": f"only its last {tear.a} units of {unit} arrived",
-        "mask": f"of its units of {unit} only {_mask(tear.b)} arrived",
-        "without": f"all of its units of {unit} arrived but number {tear.a}",
-        "only": f"of its units of {unit} only number {tear.a} arrived",
-        "some": f"some of its units of {unit} arrived (seed {tear.b})",
-        "half": f"its first {tear.a} units of {unit} arrived, and half of the next",
-        "bits": f"in unit {tear.a} of {unit} only some of its bits arrived",
-        "some_bits": f"in unit {tear.a} of {unit} only some of its bits arrived",
-        "zero": f"its first {tear.a} units of {unit} arrived, the next reads as zeros",
-        "zero_one": f"unit {tear.a} of {unit} reads as zeros, all others arrived",
-        "garbage": f"its first {tear.a} units of {unit} arrived, the next reads as garbage",
-        "garbage_one": f"unit {tear.a} of {unit} reads as garbage, all others arrived",
-        "mix": f"each of its units of {unit} is old, new, zeros or garbage (seed {tear.b})",
-    }
-    return texts.get(tear.kind, f"it arrived in part ({tear.kind})")
-
-
-def _mask(bits: int) -> str:
-    return _list([number for number in range(bits.bit_length()) if bits >> number & 1])
 
 
 def _list(numbers: list[int]) -> str:

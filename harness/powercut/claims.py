@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: ISC
+"""What an engine says it survives, and which crash states are within that.
+
+Whole writes in order, and a full device, every engine survives by contract. Device models, damage and writes
+that silently do nothing only those that say so: what others fail there is told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from powercut.devices import BUILTIN, DeviceModel
+from powercut.fault import Fault
+from powercut.geometry import Geometry
+from powercut.trace import EngineOptions
+
+#: Claims that are no device models. ``damage``: what can be read of a damaged store is the store as it was;
+#: ``damage-past``: each entry shown was once there; ``silent``: writes that do nothing are noticed.
+OTHERS = ("damage", "damage-past", "silent")
+
+_SILENT = frozenset({"prog_nothing", "erase_nothing"})
+
+
+def parse_claims(text: str) -> tuple[tuple[str, str], ...]:
+    """(claim, engine option that it needs, or empty) for each word of ``pc_engine.claims``."""
+    parts = (word.partition("?") for word in text.split())
+    return tuple((name, option) for name, _, option in parts)
+
+
+def active(claims: Iterable[tuple[str, str]], options: EngineOptions) -> frozenset[str]:
+    """The claims that hold for stores with these options."""
+    return frozenset(name for name, option in claims if not option or getattr(options, option, False))
+
+
+def is_claimed(fault: Fault, claims: frozenset[str]) -> bool:
+    """Whether the engine claims to survive the crash state."""
+    if fault.damage is not None:
+        need = {"silent"} if fault.damage.kind in _SILENT else {"damage", "damage-past"}
+        return bool(need & claims)
+    return not fault.model or fault.model in claims
+
+
+def claimed_models(claims: frozenset[str], geometry: Geometry) -> tuple[DeviceModel, ...]:
+    """The built-in models that are claimed and that there are of this geometry."""
+    return tuple(one for one in BUILTIN.values() if one.name in claims and not one.misfit(geometry))

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: ISC
+"""The options that say which crash states are explored, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from powercut.claims import is_claimed
+from powercut.devices import BUILTIN, DeviceModel, load, named
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.fault import CUTS_MAX, KINDS, Fault
+from powercut.faultfile import Explore
+from powercut.run import RunOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FOLDER = click.Path(path_type=Path)
+
+_NAMES = (
+    "kinds",
+    "model",
+    "models",
+    "depth",
+    "nested_kinds",
+    "samples",
+    "reader",
+    "strict",
+    "keep_identical",
+    "keep_unread",
+    "state_seconds",
+    "state_memory",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exploring:
+    """What the options ask for."""
+
+    kinds: tuple[str, ...]
+    models: tuple[DeviceModel, ...]
+    explore: Explore
+    options: RunOptions
+    hang_seconds: float
+    memory_bytes: int
+
+
+class Kinds(click.ParamType[tuple[str, ...]]):
+    """Kinds of crash state with commas between them, or ``all``."""
+
+    name = "kind,..."
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The kinds, in the order of ``fault.KINDS``."""
+        if not isinstance(value, str):
+            return tuple(value) if isinstance(value, tuple) else ()
+        asked = {word.strip() for word in value.split(",") if word.strip()}
+        if "all" in asked:
+            return KINDS
+        for word in sorted(asked - set(KINDS)):
+            self.fail(f"there is no kind {word!r} of crash state; there are {', '.join(KINDS)}", param, ctx)
+        return tuple(kind for kind in KINDS if kind in asked)
+
+
+def exploring_options(command: F) -> F:
+    """The options, for `powercut run` and its like."""
+    options = (
+        click.option("--kinds", type=Kinds(), default="prefix", show_default=True, help="Of crash state."),
+        click.option("--model", multiple=True, help="A device model, or all (those that the engine claims)."),
+        click.option("--models", type=FOLDER, help="A TOML file with more device models."),
+        click.option(
+            "--depth", type=click.IntRange(2, CUTS_MAX), default=2, show_default=True, help="Cuts in a row."
+        ),
+        click.option(
+            "--nested-kinds", type=Kinds(), default="prefix", show_default=True, help="Of recovery."
+        ),
+        click.option(
+            "--samples", type=click.IntRange(0, 1 << 20), default=8, show_default=True, help="Drawn."
+        ),
+        click.option("--reader", help="An engine that reads each crash state as well."),
+        click.option("--strict", is_flag=True, help="What the engine does not claim to survive counts too."),
+        click.option("--keep-identical", is_flag=True, help="Judge identical states as well."),
+        click.option("--keep-unread", is_flag=True, help="Judge what differs in unread bytes alone as well."),
+        click.option(
+            "--state-seconds",
+            type=click.FloatRange(0.5),
+            default=60.0,
+            show_default=True,
+            help="For one state.",
+        ),
+        click.option(
+            "--state-memory", type=click.IntRange(16), help="MiB that one state may take (no bound)."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Exploring:
+    """Takes the options out of ``given``. Raises PowercutError."""
+    one = {name: given.pop(name) for name in _NAMES}
+    kinds = one["kinds"]
+    if not kinds:
+        raise PowercutError(f"No kind of crash state is asked for; give --kinds some of {', '.join(KINDS)}.")
+    if "nested" in kinds and not {"prefix", "torn", "reorder"} & set(kinds):
+        kinds = ("prefix", *kinds)
+    nested = one["nested_kinds"]
+    if set(nested) - {"prefix", "torn", "reorder"}:
+        raise PowercutError("Recovery is cut in the kinds prefix, torn and reorder; see --nested-kinds.")
+    if one["reader"] is not None:
+        Engine.load(one["reader"])
+    explore = Explore(
+        kinds=kinds,
+        nested=nested if "nested" in kinds else (),
+        depth=one["depth"],
+        samples=one["samples"] if set(kinds) - {"prefix"} else 0,
+        seed=seed if set(kinds) - {"prefix"} else 0,
+        reader=one["reader"] or "",
+    )
+    options = RunOptions(
+        strict=one["strict"], keep_identical=one["keep_identical"], keep_unread=one["keep_unread"]
+    )
+    models = _models(one["model"], one["models"], engine) if {"torn", "reorder"} & set(kinds) else ()
+    memory = (one["state_memory"] or 0) << 20
+    return Exploring(kinds, models, explore, options, one["state_seconds"], memory)
+
+
+def _models(asked: tuple[str, ...], path: Path | None, engine: Engine) -> tuple[DeviceModel, ...]:
+    """The models asked for; if none is, those that the engine claims."""
+    known = dict(BUILTIN) if path is None else {**BUILTIN, **load(path)}
+    claims = engine.claims()
+    if not asked:
+        return tuple(one for name, one in known.items() if is_claimed(_fault_of(name), claims))
+    names = list(known) if "all" in asked else list(dict.fromkeys(asked))
+    return named(names, known)
+
+
+def _fault_of(model: str) -> Fault:
+    return Fault("torn", (), None, model)
