@@ -206,7 +206,7 @@ def coverage(source: ExhaustiveSource, tally: Tally) -> dict[str, Any]:
     that was.
     """
     lost = sum(one.kind in ("crash", "hang") for failure in tally.failures for one in failure.violations)
-    left = tally.total - tally.checked - tally.identical
+    left = tally.sum.left
     ran = tally.traces - lost
     exhaustive = ran == source.total and left == 0 and not tally.interrupted
     failed = len(tally.failures)
@@ -215,6 +215,6 @@ def coverage(source: ExhaustiveSource, tally: Tally) -> dict[str, Any]:
         cuts = f"all {tally.total:,} crash states"
         words = f"{source}: all {source.total:,} sequences, {cuts}: {outcome}"
     else:
-        cuts = f"{tally.checked + tally.identical:,} of their {tally.total:,} crash states"
+        cuts = f"{tally.total - tally.sum.left:,} of their {tally.total:,} crash states"
         words = f"not {source}: only {ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
     return {"sequences": source.total, "run": ran, "exhaustive": exhaustive, "words": words}

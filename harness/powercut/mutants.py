@@ -220,7 +220,7 @@ def hunt(mutant: Mutant, library: Path, search: Search, folder: Path) -> Outcome
     if tally.interrupted:
         raise KeyboardInterrupt
     if not tally.failures:
-        return Outcome(mutant, "", tally.checked, tally.seconds)
+        return Outcome(mutant, "", tally.total - tally.sum.left, tally.seconds)
     failure = tally.failures[0]
     small = campaign.shrink(failure, search.budget)
     trace = replace(small, note=f"{mutant.name}: {mutant.breaks}")
@@ -229,7 +229,7 @@ def hunt(mutant: Mutant, library: Path, search: Search, folder: Path) -> Outcome
     kind = failure_kind(failure)
     again = replay(trace, str(library)).expected and trace.expect.kind == kind
     held = replay(trace, ENGINE).violation is None
-    return Outcome(mutant, kind, tally.checked, tally.seconds, trace, path, again, held)
+    return Outcome(mutant, kind, tally.total - tally.sum.left, tally.seconds, trace, path, again, held)
 
 
 def make_source(mutant: Mutant, engine: Engine, search: Search) -> Source:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from powercut.alternatives import Alternatives, Lineage
 from powercut.engine import Run
 from powercut.explorer import Watch
-from powercut.hashes import Hash
 from powercut.geometry import Geometry
+from powercut.hashes import Hash
 from powercut.ops import Op, op_text
 from powercut_models import Answer, Difference, Row, StoreModel
 

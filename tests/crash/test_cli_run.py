@@ -42,7 +42,7 @@ def test_run_holds_with_exit_code_0_and_counts_every_crash_state(powercut: Power
     states = found["crash_states"]["prefix"]
     assert (found["traces"], found["operations"], found["violations"], found["seed"]) == (4, 80, 0, 3)
     assert states["total"] == found["device_events"] + found["traces"]
-    assert states["checked"] + states["identical"] == states["total"]
+    assert states["checked"] + states["identical"] + states["unread"] == states["total"]
     assert states["exhaustive"] is True
     assert found["states_per_second"] > 0
     assert found["jobs"] >= 1

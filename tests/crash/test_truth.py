@@ -9,6 +9,7 @@ import pytest
 
 from powercut.cli.run import profile
 from powercut.engine import Engine, EngineRefusedError, Run
+from powercut.explorer import Allowed, ExploreOptions
 from powercut.generate import GEOMETRIES, operations
 from powercut.geometry import Geometry
 from powercut.predict import Prediction, predict
@@ -33,7 +34,8 @@ def disagreements(engine: Engine, geometry: Geometry, seed: int, count: int = 30
     made = operations(profile(engine, geometry), seed, count)
     with engine.record(geometry, made) as run:
         prediction = predict(run, made)
-        found = run.explore(prediction.allowed, probes=0, keep_identical=True).found
+        options = ExploreOptions(probes=0, keep_identical=True, keep_unread=True)
+        found = run.explore(Allowed(prediction.allowed), options).found
         quick = {one.state for one in found}
         slow = {state for state in range(run.event_count + 1) if not slowly(run, prediction, state)}
         prediction.model.close()
@@ -78,10 +80,10 @@ def test_states_passed_over_as_identical_would_have_been_judged_the_same(liar: L
         engine = Engine.load(name)
         made = operations(profile(engine, GEOMETRIES[3]), 2, 40)
         with engine.record(GEOMETRIES[3], made) as run:
-            allowed = predict(run, made).allowed
-            quick = run.explore(allowed)
-            full = run.explore(allowed, keep_identical=True)
-        assert quick.identical > 0
-        assert (full.checked, full.identical) == (full.total, 0)
+            allowed = Allowed(predict(run, made).allowed)
+            quick = run.explore(allowed, ExploreOptions())
+            full = run.explore(allowed, ExploreOptions(keep_identical=True, keep_unread=True))
+        assert quick.sum.identical > 0
+        assert (full.sum.checked, full.sum.identical, full.sum.unread) == (full.sum.total, 0, 0)
         assert {one.state for one in quick.found} <= {one.state for one in full.found}
         assert {one.kind for one in quick.found} == {one.kind for one in full.found}

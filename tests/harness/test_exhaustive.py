@@ -18,6 +18,7 @@ from powercut.exhaustive import (
     ExhaustiveSource,
     coverage,
 )
+from powercut.explorer import Count
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Op, op_text
@@ -161,7 +162,9 @@ SOME = source(Alphabet(2, 0, (5,), ("set", "remove")), 2)
 
 
 def tally(**changes: Any) -> Tally:
-    fields = {"traces": SOME.total, "total": 100, "checked": 90, "identical": 10}
+    counted = {"total": 100, "checked": 90, "identical": 6, "unread": 4}
+    counted |= {name: changes.pop(name) for name in counted if name in changes}
+    fields = {"traces": SOME.total, "counts": {("", "prefix"): Count(**counted)}}
     return Tally(**{**fields, **changes})
 
 

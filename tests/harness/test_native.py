@@ -56,7 +56,7 @@ def test_each_header_compiles_alone_without_a_warning(
 
 
 def test_expressions_in_enums_have_their_values() -> None:
-    assert (lib.PC_CAN_TIMESTAMPS, lib.PC_CAN_CHECK, lib.PC_ABI_VERSION) == (1, 128, 1)
+    assert (lib.PC_CAN_TIMESTAMPS, lib.PC_CAN_CHECK, lib.PC_ABI_VERSION) == (1, 128, 2)
     assert lib.BD_ERASE_NONE == -1
     assert ffi.string(lib.PC_PROBE_KEY) == b"powercut-probe"
 

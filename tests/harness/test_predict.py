@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from powercut.alternatives import ALTERNATIVES_MAX, expected_reply
-from powercut.engine import Facts, Hash, Run, StoreHash
+from powercut.engine import Facts, Run
 from powercut.geometry import Geometry
+from powercut.hashes import Hash, StoreHash
 from powercut.ops import Literal, Op, clock
 from powercut.predict import Prediction, predict
 from powercut_models import Answer, Row

@@ -43,7 +43,7 @@ class Progress:
 
     def update(self, tally: Tally, running: int) -> None:
         """Shows the tally; ``running``: crash states of the traces still under way."""
-        states = tally.checked + tally.identical + running
+        states = tally.total - tally.sum.left + running
         rate = states / tally.seconds if tally.seconds > 0 else 0.0
         of = "" if self._plan.traces is None else f" of {self._plan.traces:,}"
         facts = f"{tally.traces:,}{of} traces, {states:,} states, {rate:,.0f}/s, {len(tally.failures)} failed"

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from powercut.compat.cells import CELLS, SECOND, SIDES, Cell, Example, Matrix
-from powercut.engine import Engine, EngineRefusedError, Run, answer_hash
+from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
 from powercut.geometry import Geometry
 from powercut.golden.check import differences
 from powercut.golden.manifest import holding
+from powercut.hashes import answer_hash
 from powercut.isolated import Beat
 from powercut.ops import Literal, Op, op_text
 from powercut.predict import Prediction, predict

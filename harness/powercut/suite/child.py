@@ -18,8 +18,8 @@ from multiprocessing import connection
 from typing import Any, TypeVar
 
 from powercut.campaign import HANG_SECONDS
-from powercut.engine import Watch
 from powercut.errors import PowercutError
+from powercut.explorer import Watch
 
 T = TypeVar("T")
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from powercut.engine import Engine, EngineRefusedError, Watch
+from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
+from powercut.explorer import Watch
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Op
@@ -172,7 +173,7 @@ class Explorer:
         else:
             outcome = run_trace(trace, self.engine, options, watch=Watch())
         if isinstance(outcome, Died):
-            outcome = Verdict(len(trace.operations), 0, 0, 0, 0, 0, 0.0, (failure.died(outcome),))
+            outcome = Verdict(len(trace.operations), 0, {}, 0.0, (failure.died(outcome),))
         self._work.counts.add(counts_of(self.engine, outcome))
         return outcome
 
@@ -213,12 +214,15 @@ class Explorer:
 
 def counts_of(engine: Engine, verdict: Verdict) -> Counts:
     """What one run looked at."""
-    states = States(verdict.total, verdict.checked, verdict.identical)
+    states = {
+        (kind, model): States(one.total, one.checked, one.identical + one.unread, one.sampled, one.beyond)
+        for (model, kind), one in verdict.counts.items()
+    }
     return Counts(
         engine=f"{engine.name} {engine.version}",
         traces=1,
         operations=verdict.operations,
         events=verdict.events,
         no_space=verdict.no_space,
-        states={("prefix", ""): states},
+        states=states,
     )

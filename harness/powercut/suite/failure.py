@@ -9,8 +9,9 @@ import time
 from functools import cache
 from pathlib import Path
 
-from powercut.engine import Engine, Watch
+from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.explorer import Watch
 from powercut.judge import Violation
 from powercut.native import engine_names
 from powercut.ops import op_text
