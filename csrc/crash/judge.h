@@ -48,6 +48,7 @@ struct subject {
     struct permit permit; /* the stores that are allowed */
     size_t done; /* operations that had returned at the first cut; full: before the device was filled */
     int in_flight;
+    int full;                       /* the device was filled up: a set may find no space */
     uint32_t depth;                 /* cuts so far */
     const struct pc_damage *damage; /* PC_FAULT_DAMAGE alone */
 };

@@ -84,7 +84,7 @@ static int uncut_is_full(struct uncut *uncut, size_t done, uint32_t probes) {
 int recovery_may_be_full(const struct recovery *r) {
     const struct subject *s = r->subject;
 
-    if (r->judge->lenient) {
+    if (r->judge->lenient || s->full) {
         return 1;
     }
     return uncut_is_full(r->judge->uncut, s->done, s->depth) ||

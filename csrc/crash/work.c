@@ -489,6 +489,7 @@ static struct subject subject_of(const struct exploration *x, const struct item 
 
     if (item->state.kind == PC_FAULT_FULL) {
         subject.done = (size_t)item->state.cut.at;
+        subject.full = 1;
     } else {
         struct run_position position = item->state.kind == PC_FAULT_DAMAGE
                                            ? x->run->positions[item->state.cut.at]

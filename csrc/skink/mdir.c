@@ -550,6 +550,9 @@ int mdir_rewrite(const struct io *io, uint32_t block, uint32_t rev, const struct
         commit_share(&c, &state->share);
     }
     int code = io_erase(io, block);
+    if (code == SKINK_OK && io->dev->geometry.erase_value != BD_ERASE_NONE) {
+        code = io_sync(io); /* an erase that is lost brings old commits back behind the new one */
+    }
     if (code == SKINK_OK) {
         code = commit_finish(&c, fcrc);
     }

@@ -23,10 +23,10 @@ class Violation:
     """One broken promise.
 
     ``kind``: answer, no_space, overwrite (these without any cut: ``state`` is None), or one of the
-    explorer's, crash or hang. ``state``: the device events before the first cut. ``op``: the operation that was under way
-    or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a key that differs
-    from the nearest allowed store. ``fault``: the crash state. ``claimed``: whether the engine claims to
-    survive it.
+    explorer's, crash or hang. ``state``: the device events before the first cut. ``op``: the operation that
+    was under way or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a
+    key that differs from the nearest allowed store. ``fault``: the crash state. ``claimed``: whether the
+    engine claims to survive it.
     """
 
     kind: str
