@@ -142,8 +142,13 @@ def test_an_unclear_refusal_is_acceptable_only_if_the_policy_says_so(told: Told,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "outcome"), [("V1Dies", "crash"), ("V1Hangs", "hang")])
-def test_an_old_build_that_dies_or_hangs_is_contained_and_counted(old: str, outcome: str, told: Told) -> None:
+def test_an_old_build_that_dies_or_hangs_is_contained_and_counted(
+    old: str, outcome: str, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("powercut.compat.campaign.CRASHES_MAX", 1)
+    monkeypatch.setattr("powercut.compat.campaign.HANGS_MAX", 1)
     code, found = toy(told, old, "V2", "--hang", 0.3, "--bases", 1)
     assert code == 1
     for key in (("new", "old", "clean"), ("new", "old", "cut"), ("downgrade", "old", "write")):

@@ -28,7 +28,7 @@ from powercut_models.image import ImageError, read_image
 SETS = sorted(path.parent for path in Path(__file__).resolve().parents[1].glob("golden/*/golden.json"))
 TOY = str(Path(__file__).parent / "toy.py")
 SMALL = Request("skink", (Geometry(16, 16, 256, 96, 0xFF),), (DEFAULTS,))
-TOY_DEVICE = Geometry(16, 16, 1024, 48, 0xFF)
+TOY_DEVICE = Geometry(16, 16, 4096, 16, 0xFF)
 
 Told = Callable[..., tuple[int, dict[str, Any]]]
 

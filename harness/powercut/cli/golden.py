@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,9 @@ def record_command(
     shape = Shape(*(given[name] for name in SHAPE_OPTIONS))
     geometries = (shape.geometry(),) if shape.given else GEOMETRIES
     variants = VARIANTS if told is None else (parse_options(told),)
-    recorded = record(Request(engine, geometries, variants, images_max, note))
+    console = Console(stderr=True, quiet=as_json)
+    with console.status("recording") if console.is_terminal else nullcontext():
+        recorded = record(Request(engine, geometries, variants, images_max, note))
     size = write(recorded, folder)
     facts = _record_facts(recorded, folder, size)
     click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _record_text(facts))
