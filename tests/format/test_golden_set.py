@@ -91,7 +91,12 @@ def test_a_set_is_small_and_covers_the_format(folder: Path) -> None:
     assert sum(path.stat().st_size for path in folder.iterdir()) < 300_000
     covers = {feature for field in golden.manifest.images for feature in field.covers}
     for step in ("append", "compaction", "split", "drop", "new dictionary", "dictionary gone"):
-        for how in ("after a prog of a block: newest", "after an erase of a block: free", "in half a prog"):
+        for how in (
+            "after a prog of a block: newest",
+            "after an erase of a block: free",
+            "in half a prog",
+            "in a prog with a gap",
+        ):
             assert any(feature.startswith(f"mid-{step}: {how}") for feature in covers), (step, how)
     assert {
         "state: a value is moving", "state: a dictionary is moving", "state: orphans to look for",
@@ -168,7 +173,7 @@ def test_an_engine_of_another_format_is_recorded_and_held(tmp_path: Path, told: 
     assert code == 0
     assert made["absent"] is None
     assert made["covered"] == made["features"] > 15
-    assert set(made["kinds"]) == {"clean", "cut", "torn"}
+    assert {"clean", "cut", "torn"} <= set(made["kinds"])
     code, found = told("golden", "check", tmp_path)
     assert (code, found["verdicts"]) == (0, {"same": made["images"]})
     golden = manifest.load(tmp_path)

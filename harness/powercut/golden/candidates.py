@@ -7,6 +7,7 @@ littlefs format, its structures and the step that the metadata is in the middle 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from powercut_models.features import role, step, structure
 from powercut_models.image import Image, ImageError, Survey, survey
 
 _EVENTS = {"prog": "a prog", "erase": "an erase", "sync": "a sync"}
+_HALVES = {"torn": "in half a prog", "gap": "in a prog with a gap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Candidate:
 
 
 def candidates(engine: Engine, workload: Workload, beat: Beat) -> Iterator[Candidate]:
-    """Every cut of the workload, every second one torn; equal images come as often as they are reached.
+    """Every cut of the workload, and each program torn; equal images come as often as they are reached.
 
     Raises PowercutError where the engine does not do what it should: such a build is no measure for others.
     """
@@ -80,18 +82,28 @@ class _Cuts:
             beat(state)
             image = self._run.image(state)
             yield self._candidate("clean" if state in (0, last) else "cut", state, image, {state})
-            torn = self._torn(state, image) if state < last else None
-            if torn is not None:
-                yield self._candidate("torn", state, torn, {state, state + 1})
+            if state < last:
+                yield from self._halves(state, image)
 
-    def _torn(self, state: int, image: bytes) -> bytes | None:
-        """The device in the middle of the next event: the first half of a program of several units."""
+    def _halves(self, state: int, image: bytes) -> Iterator[Candidate]:
+        """The device in the middle of the next event, where that programs several units: with the first half
+        of them (torn), and with all but one in their middle (gap), which not every device leaves and not
+        every engine need stand."""
         event, geometry = self._run.event(state), self._workload.geometry
-        half = event.size // geometry.prog_size // 2 * geometry.prog_size
-        if event.kind != "prog" or not half:
-            return None
+        units, unit = event.size // geometry.prog_size, geometry.prog_size
+        if event.kind != "prog" or units < 2:
+            return
         start = event.block * geometry.block_size + event.off
-        return image[:start] + self._run.image(state + 1)[start : start + half] + image[start + half :]
+        end, half = start + event.size, start + units // 2 * unit
+        done = self._run.image(state + 1)
+        yield self._candidate("torn", state, done[:half] + image[half:], {state, state + 1})
+        if units > 2 and image[half : half + unit] != done[half : half + unit]:
+            gap = done[:half] + image[half : half + unit] + done[half + unit : end] + image[end:]
+            found = None
+            with contextlib.suppress(PowercutError):
+                found = self._candidate("gap", state, gap, {state, state + 1})
+            if found is not None:
+                yield found
 
     def _candidate(self, kind: str, state: int, image: bytes, around: set[int]) -> Candidate:
         run, workload = self._run, self._workload
@@ -138,9 +150,13 @@ class _Cuts:
             return "freshly formatted" if state == 0 else f"after all {len(operations)} operations"
         done, in_flight = self._positions[state]
         cut = f"cut after device event {state} of {last} ({self._run.event(state - 1)})" if state else "cut"
-        if kind == "torn":
-            cut = f"cut in the middle of device event {state + 1} of {last} ({self._run.event(state)})"
-        if (in_flight or kind == "torn") and done < len(operations):
+        inside = kind in _HALVES
+        if inside:
+            missing = ", a unit in its middle missing" if kind == "gap" else ""
+            cut = (
+                f"cut in the middle of device event {state + 1} of {last} ({self._run.event(state)}{missing})"
+            )
+        if (in_flight or inside) and done < len(operations):
             return f"{cut}, during {op_text(operations[done])}"
         return f"{cut}, between two operations"
 
@@ -151,7 +167,7 @@ class _Cuts:
         prefix = f"{variant}: " if variant else ""
         if kind == "clean":
             yield f"{prefix}clean: {self._workload.name if state else 'empty'}"
-        yield from self._structure(state if kind != "torn" else -1, image)
+        yield from self._structure(state if kind not in _HALVES else -1, image)
         for feature in self._doing(kind, state, shows):
             if not prefix or ": mid-" not in f": {feature}":
                 yield prefix + feature
@@ -176,11 +192,11 @@ class _Cuts:
     def _doing(self, kind: str, state: int, shows: Holding) -> Iterator[str]:
         """What is being done at the cut, and by which event."""
         done, in_flight = self._positions[state]
-        if done >= len(self._workload.operations) or not (in_flight or kind == "torn"):
+        if done >= len(self._workload.operations) or not (in_flight or kind in _HALVES):
             return
         op = self._workload.operations[done]
-        event = self._run.event(state if kind == "torn" else state - 1)
-        how = "in half a prog" if kind == "torn" else f"after {_EVENTS[event.kind]}"
+        event = self._run.event(state if kind in _HALVES else state - 1)
+        how = _HALVES.get(kind) or f"after {_EVENTS[event.kind]}"
         yield f"inside {op.kind}: {how}"
         yield f"inside {op.kind}: {'not done' if shows == self._store(done) else 'done'}"
         yield from self._mid(done, event, how)

@@ -53,10 +53,11 @@ class EntryField(_Strict, omit_defaults=True):
 
 class MadeField(_Strict):
     """Where an image comes from. kind: `clean` (all operations done), `cut` (after `state` of `events` device
-    events), `torn` (that, and half of the next one); words: the same for people."""
+    events), `torn` (that, and the first half of the next one), `gap` (that, and the next one but for a unit
+    in its middle); words: the same for people."""
 
     workload: str
-    kind: Annotated[str, Meta(pattern="^(clean|cut|torn)$")]
+    kind: Annotated[str, Meta(pattern="^(clean|cut|torn|gap)$")]
     state: Natural
     events: Natural
     words: str

@@ -217,7 +217,7 @@ def _is_littlefs(image: bytes) -> bool:
 
 
 def _image(one: Candidate, adds: frozenset[str], table: _Table) -> ImageField:
-    name = f"{one.workload.name}-{one.state:04}{'-torn' if one.kind == 'torn' else ''}"
+    name = f"{one.workload.name}-{one.state:04}{f'-{one.kind}' if one.kind in ('torn', 'gap') else ''}"
     return ImageField(
         name=name,
         sha256=one.digest,
