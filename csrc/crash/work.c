@@ -354,10 +354,10 @@ static struct pc_hash hash_granules(const struct worker *worker, uint32_t block,
         }
         if (g > first) {
             uint32_t end = g * PATCH_GRANULE < size ? g * PATCH_GRANULE : size;
-            uint64_t address = (uint64_t)block * size + first * PATCH_GRANULE;
+            uint64_t address = (uint64_t)block * size + (uint64_t)first * PATCH_GRANULE;
 
-            sum = pc_hash_add(
-                sum, pc_hash_bytes(bytes + first * PATCH_GRANULE, end - first * PATCH_GRANULE, address));
+            sum = pc_hash_add(sum, pc_hash_bytes(bytes + (size_t)first * PATCH_GRANULE,
+                                                 end - first * PATCH_GRANULE, address));
         }
     }
     return sum;

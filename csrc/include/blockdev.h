@@ -143,7 +143,7 @@ struct bd_fail {
     uint32_t done; /* 1: a prog or erase that answers BD_IO reaches the device below all the same */
     uint64_t at;
 };
-int bd_fail_open(const struct bd *below, const struct bd_fail *fail, struct bd *ret_dev);
+int bd_fail_open(const struct bd *below, const struct bd_fail *what, struct bd *ret_dev);
 
 /* Writes go to memory, reads see them, the device below is never written. bd_overlay_reset forgets all
  * writes, at a cost in the number of blocks written since, not in the size of the device. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""`powercut attr` and `powercut grow`: what they do, what littlefs sees of it, that bad input changes nothing."""
+"""`powercut attr` and `powercut grow`: what they do, what littlefs sees, that bad input changes nothing."""
 
 from __future__ import annotations
 
