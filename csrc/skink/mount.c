@@ -281,6 +281,16 @@ static int detour(struct mount *mt, const struct mdir *m, const uint32_t to[2]) 
     return SKINK_OK;
 }
 
+/* Whether the thread names the pair by an old address that is another dictionary's as well. */
+static bool left_behind(const struct mount *mt, const uint32_t pair[2]) {
+    for (uint32_t i = 0; i < mt->detour_count; i++) {
+        if (pair_meets(mt->detours[i].from, pair)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The pair that a dictionary's entry points at, as the first of a directory that nobody has yet. */
 static int find_child(struct mount *mt, const struct entry *e, struct mdir **ret_m) {
     const uint32_t pair[2] = {e->where, e->size};
@@ -288,7 +298,7 @@ static int find_child(struct mount *mt, const struct entry *e, struct mdir **ret
     struct mdir *other = map_find(&mt->map, pair[1]);
     if (m == NULL && other == NULL) {
         struct mdir *last = mt->last;
-        int code = read_aside(mt, pair);
+        int code = left_behind(mt, pair) ? SKINK_CORRUPT : read_aside(mt, pair);
         if (code == SKINK_OK) {
             *ret_m = last->next;
         }
@@ -448,14 +458,13 @@ static int load_once(struct mount *mt) {
     mt->last = mt->root_pair = NULL;
     mt->again = false;
     int code = read_thread(mt);
-    if (code == SKINK_OK) {
-        code = hide_moved(mt);
-    }
-    if (code == SKINK_OK) {
+    int moved = code == SKINK_OK ? hide_moved(mt) : code;
+    if (code == SKINK_OK && (moved == SKINK_OK || moved == SKINK_CORRUPT)) {
         code = link_tree(mt);
     }
     io_free(&s->io, mt->map.slots);
-    return code;
+    /* where the thread goes by an old address, so does what it says of a move */
+    return mt->again || moved == SKINK_OK ? code : moved;
 }
 
 /* What needs to know whether there are value checksums; and the longest name in the store: one that another

@@ -29,6 +29,7 @@ from powercut.skink import FORMAT_2_0, STAY_2_0, Disk, Store
 from powercut.trace import EngineOptions
 from powercut.vocabulary import Profile
 from powercut_models import Row
+from powercut_models.blocks import CONDEMNED
 from powercut_models.image import Entry, Image, read_image
 
 #: Block sizes 128 to 4096, prog sizes 1 to 512, every kind of erase; tight and roomy.
@@ -276,7 +277,8 @@ def judge(life: Life, turn: Turn) -> None:
     seen = littlefs_state(fs, state)
     demand(seen == state, lambda: "littlefs sees something else: " + apart(seen, (state,)))
     lost = left_by_littlefs(life, turn, memory.image)
-    if not lost:
+    half_removed = holds_condemned(turn.image, size)
+    if not lost and not half_removed:
         mended_alike(life, memory.image, state, fs.used_block_count, "littlefs's repair")
     settled = skink_settles(life, turn.image)
     fs = littlefs.mount(littlefs.Memory(life.geometry, settled), life.geometry)
@@ -285,6 +287,7 @@ def judge(life: Life, turn: Turn) -> None:
         again = littlefs_state(fs, state)
         demand(again == state, lambda: "littlefs behind skink's repair: " + apart(again, (state,)))
     life.counts["turns in which littlefs lost a pair"] += lost
+    life.counts["images with a removal that only skink ends"] += half_removed
     life.image, life.state = settled if lost else turn.image, state
 
 
@@ -294,6 +297,13 @@ def left_by_littlefs(life: Life, turn: Turn, image: bytes) -> bool:
     if life.block_cycles < 0 or not turn.where.startswith("littlefs"):
         return False
     return bool(read_image(image, life.geometry.block_size).leftovers)
+
+
+def holds_condemned(image: bytes, block_size: int) -> bool:
+    """Whether a dictionary is being removed that littlefs does not take off its list. skink does, and until
+    then its blocks are in use."""
+    pairs = read_image(image, block_size).pairs
+    return any(slot.type == CONDEMNED for pair in pairs for slot in pair.slots)
 
 
 def demand(holds: bool, words: Callable[[], str]) -> None:
