@@ -144,7 +144,8 @@ def test_a_move_that_was_not_recorded_is_told_with_both_sides(told: Told) -> Non
     missing = [row.left.words for one in differing for row in one.rows if row.left and not row.right]
     assert any("gone" in words for words in missing)
     text = told_text(story)
-    for said in ('"d/a" should be nothing', "rename", "The power went after device event 6 of 9", "6■ ⚡ 7┃"):
+    cut = ("The power went after device event 7 of 10", "7■ ⚡ 8┃")
+    for said in ('"d/a" should be nothing', "rename", *cut):
         assert said in text
 
 
@@ -152,7 +153,7 @@ def test_a_write_after_the_recovery_is_followed_into_the_recovery(told: Told) ->
     story = told(LOST_WRITE)
     assert story.film is not None
     assert (story.left, story.right) == ("cut", "after")
-    assert [frame.phase for frame in story.film.frames[story.film.cut_frame + 1 :]].count("recovery") == 9
+    assert [frame.phase for frame in story.film.frames[story.film.cut_frame + 1 :]].count("recovery") == 12
     assert story.contents is not None
     assert "not there" in story.contents.disk_problem
     assert "fresh set then answered OK" in told_text(story)
@@ -211,7 +212,7 @@ def test_json_is_the_story(told: Told) -> None:
     fields = json.loads(json.dumps(story_fields(story)))
     assert fields["kind"] == "content"
     assert fields["keys"][0]["key"] == "d/a"
-    assert fields["operations"][1]["events"] == [6, 7, 8, 9]
+    assert fields["operations"][1]["events"] == [7, 8, 9, 10]
     assert fields["maps"]["cut"]["owners"]["3"] == "the dictionary 'd' (pair 3, 2)"
     sides = {line["side"] for block in fields["blocks"] for line in block["lines"]}
     assert sides == {"both", "left"}
