@@ -140,6 +140,19 @@ static int list_torn_samples(struct lister *l) {
     return code;
 }
 
+/* Whether some event of the window may arrive with single bits, which are not gone through here. */
+static int bits_may_arrive(const struct lister *l) {
+    const struct pc_model *model = model_of(l);
+    struct bd_event event;
+    uint32_t rules = 0;
+
+    for (uint32_t i = 0; i < l->window.count; i++) {
+        pc_run_event(l->media->run, l->media->at - l->window.back[i], &event);
+        rules |= event.kind == BD_EVENT_PROG ? model->prog_tears : model->erase_tears;
+    }
+    return (rules & PC_TEARS_BITS) != 0;
+}
+
 static int list_reorder(struct lister *l) {
     int beyond, torn, code;
 
@@ -150,7 +163,7 @@ static int list_reorder(struct lister *l) {
     window_find(l->media->run, l->media->at, &l->window);
     torn = l->window.count > 0 && tearable(l, 0) < l->window.count;
     code = order_each(&l->window, l->media->at, l->wanted->samples, l->wanted->seed, put_lost, l, &beyond);
-    note_beyond(l, beyond || torn);
+    note_beyond(l, beyond || torn || bits_may_arrive(l));
     return code == PC_OK && torn ? list_torn_samples(l) : code;
 }
 

@@ -107,10 +107,12 @@ static void emit_sets(struct emitter *e) {
 static uint32_t cleared_bits(const struct emitter *e, uint32_t u) {
     const struct bd_event *event = &e->tears->event;
     struct piece piece = span_piece(&e->span, u);
+    int prog = event->kind == BD_EVENT_PROG;
     uint32_t count = 0;
 
     for (uint32_t i = piece.off; i < piece.off + piece.size; i++) {
-        uint8_t bits = (uint8_t)(e->tears->old[event->off + i] & ~event->bytes[i]);
+        uint8_t old = e->tears->old[prog ? event->off + i : i];
+        uint8_t bits = (uint8_t)(old & ~(prog ? event->bytes[i] : (uint8_t)e->tears->geometry->erase_value));
 
         for (; bits != 0; bits = (uint8_t)(bits & (bits - 1))) {
             count++;
@@ -182,7 +184,7 @@ static void emit_all(struct emitter *e, uint32_t rules) {
     if ((rules & PC_TEARS_HALF) != 0) {
         emit_range(e, PC_TEAR_HALF, 0, e->n);
     }
-    if ((rules & PC_TEARS_BITS) != 0 && e->tears->old != NULL && e->tears->event.kind == BD_EVENT_PROG) {
+    if ((rules & PC_TEARS_BITS) != 0 && e->tears->old != NULL) {
         emit_bits(e);
     }
     if ((rules & PC_TEARS_ZERO) != 0) {
@@ -272,28 +274,6 @@ void garbage_fill(uint8_t *bytes, uint64_t address, uint32_t size, uint64_t even
     }
 }
 
-/* Of the bits that the unit clears only those that the cut names. */
-static void clear_some(const struct pc_cut *cut, const uint8_t *new_bytes, uint8_t *bytes, uint32_t size) {
-    uint64_t i = 0;
-
-    for (uint32_t at = 0; at < size; at++) {
-        for (uint32_t bit = 0; bit < 8; bit++) {
-            uint8_t mask = (uint8_t)(1u << bit);
-            int chosen;
-
-            if ((bytes[at] & mask) == 0 || (new_bytes[at] & mask) != 0) {
-                continue;
-            }
-            chosen = cut->torn == PC_TEAR_BITS ? i < 64 && (cut->b >> i & 1) != 0
-                                               : (splitmix64(cut->b + i) & 1) != 0;
-            i++;
-            if (chosen) {
-                bytes[at] = (uint8_t)(bytes[at] & ~mask);
-            }
-        }
-    }
-}
-
 /* Where a unit lies, and what the event would put there: bytes, or one value all over. */
 struct target {
     uint8_t *bytes;
@@ -302,6 +282,30 @@ struct target {
     uint32_t size;
     uint64_t address;
 };
+
+/* Of the bits that the unit clears only those that the cut names. */
+static void clear_some(const struct pc_cut *cut, const struct target *t) {
+    uint64_t i = 0;
+
+    for (uint32_t at = 0; at < t->size; at++) {
+        uint8_t now = t->new_bytes != NULL ? t->new_bytes[at] : t->fill;
+
+        for (uint32_t bit = 0; bit < 8; bit++) {
+            uint8_t mask = (uint8_t)(1u << bit);
+            int chosen;
+
+            if ((t->bytes[at] & mask) == 0 || (now & mask) != 0) {
+                continue;
+            }
+            chosen = cut->torn == PC_TEAR_BITS ? i < 64 && (cut->b >> i & 1) != 0
+                                               : (splitmix64(cut->b + i) & 1) != 0;
+            i++;
+            if (chosen) {
+                t->bytes[at] = (uint8_t)(t->bytes[at] & ~mask);
+            }
+        }
+    }
+}
 
 static void put_new(const struct target *t, uint32_t size) {
     if (t->new_bytes != NULL) {
@@ -327,9 +331,7 @@ static void apply_fate(enum fate fate, const struct pc_cut *cut, const struct ta
         put_new(t, t->size / 2);
         break;
     case SOME_BITS:
-        if (t->new_bytes != NULL) {
-            clear_some(cut, t->new_bytes, t->bytes, t->size);
-        }
+        clear_some(cut, t);
         break;
     default: /* OLD */
         break;

@@ -209,7 +209,7 @@ def fault_py(fault: Any, models: Sequence[DeviceModel]) -> Fault:
     kind = KINDS[fault.kind - 1] if 1 <= fault.kind <= len(KINDS) else "prefix"
     cuts = tuple(_cut(fault.cuts[index]) for index in range(max(int(fault.depth), 1)))
     model = ""
-    if kind in ("torn", "reorder", "nested") and models and any(cut.lost or cut.tear for cut in cuts):
+    if kind in ("torn", "reorder", "nested", "full") and models and any(cut.lost or cut.tear for cut in cuts):
         model = models[fault.model].name
     if kind != "damage":
         return Fault(kind, cuts, None, model)
@@ -359,7 +359,7 @@ def _exploration(report: Any, models: Sequence[DeviceModel]) -> Exploration:
     for index in range(report.model_count):
         for number, kind in enumerate(KINDS, 1):
             count = report.counts[index * lib.PC_FAULT_KINDS + number]
-            if count.total:
+            if count.total or count.beyond:
                 free = kind in ("prefix", "damage", "full") or not models
                 name = "" if free else models[index].name
                 made = Count(**{one: int(getattr(count, one)) for one in Count.__dataclass_fields__})

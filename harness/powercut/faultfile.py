@@ -207,8 +207,8 @@ def _word(number: int, path: str) -> None:
 
 def fault_problem(fault: Fault) -> str | None:
     """Why there is no crash state like this, whatever the run; None: there may be."""
-    if (len(fault.cuts) > 1) != (fault.kind == "nested"):
-        return "one power cut, or with the kind nested two or more"
+    if fault.kind != "full" and (len(fault.cuts) > 1) != (fault.kind == "nested"):
+        return "one power cut, or with the kind nested two or more; full may have more than one as well"
     if (fault.damage is not None) != (fault.kind == "damage"):
         return "damage belongs to the kind damage, and only to that"
     first = fault.cuts[0]

@@ -78,6 +78,7 @@ FAULTS = st.one_of(
         st.tuples(*[st.integers(0, 2**32 - 1)] * 5),
     ),
     st.builds(lambda at: Fault("full", (Cut(at),)), st.integers(0, 9)),
+    st.builds(lambda at, then: Fault("full", (Cut(at), Cut(then))), st.integers(0, 9), st.integers(0, 99)),
 )
 MINE = ModelData("mine", 512, 0, ("units", "zero"), (), True, False)
 EXPLORES = st.builds(

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: ISC
+"""Cuts of recoveries: of what anyone can do by hand, as many as the page says, and each judged by what is
+allowed at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bruteforce import Tally, states
+from byhand import recover, store_hash, with_probe
+from powercut.devices import BUILTIN, DeviceModel
+from powercut.engine import Engine, EngineRefusedError, Run
+from powercut.explorer import Allowed, Count, ExploreOptions
+from powercut.fault import Fault
+from powercut.geometry import Geometry
+from powercut.hashes import Hash
+from powercut.ops import Generated, Literal, Op
+from powercut.predict import predict
+from tearing import Log
+from twice import log_of, plain_model
+
+Liar = Callable[..., str]
+
+DEVICE = Geometry(16, 16, 256, 16, 0xFF)
+
+WORK = (
+    Op("set", b"a", value=Literal(b"one")),
+    Op("set", b"b", value=Generated(1, 300)),
+    Op("remove", b"a"),
+    Op("set", b"b", value=Literal(b"two")),
+)
+
+WORDS = {
+    "nor": BUILTIN["nor"],
+    "disk512": BUILTIN["disk512"],
+    "hostile": BUILTIN["hostile"],
+    "words": DeviceModel("words", prog_tears=frozenset({"zero"}), reorders=True),
+    "zeros": DeviceModel("zeros", 64, 0, frozenset({"zero"}), frozenset(), True),
+}
+
+
+def below(
+    parent: Run, fault: Fault, model: DeviceModel, options: ExploreOptions, tally: Tally
+) -> list[Fault]:
+    """The cuts of one recovery, listed by bruteforce.py."""
+    with parent.recovery(fault) as recovery:
+        log = log_of(recovery)
+    kinds = sorted(options.nested_kinds)
+    listed = states(log, [plain_model(model)], kinds, samples=options.samples, seed=options.seed, tally=tally)
+    made = [Fault("nested", (*fault.cuts, state.fault.cuts[0]), None, model.name) for state in listed]
+    return [one for one in made if one.cuts[-1].at or one.cuts[-1].tear]
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
+@pytest.mark.parametrize("name", ["nor", "hostile"])
+def test_a_recovery_is_what_anyone_can_do_by_hand(engine: str, name: str) -> None:
+    loaded = Engine.load(engine)
+    options = ExploreOptions(frozenset({"prefix", "torn", "reorder"}), (WORDS[name],), samples=2)
+    with loaded.record(DEVICE, WORK) as run:
+        for fault in run.list(options)[::17]:
+            image = run.fault_image(fault)
+            with run.recovery(fault) as recovery:
+                log = log_of(recovery)
+                assert log.states[0] == image
+                again = Log(DEVICE, image, log.events)
+            hand = recover(loaded, DEVICE, image)
+            assert log.events == hand.events
+            assert again.states[-1] == hand.image
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
+@pytest.mark.parametrize("nested", ["prefix", "torn", "reorder", "prefix torn reorder"])
+@pytest.mark.parametrize("name", ["disk512", "zeros"])
+def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, nested: str, name: str) -> None:
+    loaded, model = Engine.load(engine), WORDS[name]
+    kinds = frozenset({"prefix", "torn", "reorder"})
+    options = ExploreOptions(
+        kinds | {"nested"},
+        (model,),
+        nested_kinds=frozenset(nested.split()),
+        samples=2,
+        seed=9,
+        keep_identical=True,
+        keep_unread=True,
+    )
+    with loaded.record(DEVICE, WORK[:2]) as run:
+        prediction = predict(run, WORK[:2])
+        explored = run.explore(Allowed(prediction.allowed), options)
+        prediction.close()
+        tally = Tally()
+        expected = sum(len(below(run, fault, model, options, tally)) for fault in run.list(options))
+    assert not explored.found
+    count = explored.counts.get((name, "nested"), Count())
+    assert count.total == count.checked == expected
+    assert (expected > 0) == ((name, nested) != ("disk512", "torn"))  # nothing is longer than a sector
+    assert count.sampled == sum(tally.sampled.values())
+    assert count.beyond == sum(tally.beyond.values())
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
+def test_three_cuts_in_a_row_are_as_many_as_the_cuts_below_each_second_one(engine: str) -> None:
+    loaded, model = Engine.load(engine), BUILTIN["virtio-writethrough"]
+    options = ExploreOptions(
+        frozenset({"prefix", "nested"}), (model,), depth=3, keep_identical=True, keep_unread=True
+    )
+    with loaded.record(DEVICE, WORK[:1]) as run:
+        prediction = predict(run, WORK[:1])
+        explored = run.explore(Allowed(prediction.allowed), options)
+        prediction.close()
+        second = [two for one in run.list(options) for two in below(run, one, model, options, Tally())]
+        third = [three for two in second for three in below(run, two, model, options, Tally())]
+    assert not explored.found
+    assert explored.sum.total == run_length(explored.counts["", "prefix"].total, len(second), len(third))
+
+
+def run_length(*parts: int) -> int:
+    assert all(parts)
+    return sum(parts)
+
+
+#: Lies that show only when recovery is cut, or that do so as well.
+CAUGHT = ("REWRITES_GOOD", "NO_HEAD_SYNC", "NO_HEAD_SUM", "NO_BODY_SYNC")
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
+def test_a_device_that_was_filled_up_may_still_be_full_after_a_cut(engine: str) -> None:
+    """What the fillers hold is no reason to accuse the recovery of having lost blocks."""
+    options = ExploreOptions(frozenset({"full", "nested"}), keep_identical=True, keep_unread=True)
+    with Engine.load(engine).record(DEVICE, WORK) as run:
+        prediction = predict(run, WORK)
+        explored = run.explore(Allowed(prediction.allowed), options)
+        prediction.close()
+    assert explored.counts["", "full"].total == len(WORK) + 1
+    assert explored.counts["", "nested"].checked > explored.counts["", "nested"].no_space > 0
+    assert not explored.found
+
+
+# --- what is allowed -------------------------------------------------------------------------------------
+
+
+def seen(engine: Engine, image: bytes) -> Hash | None:
+    """The store that the engine shows of an image, as a hash; None: it does not mount."""
+    timestamps = "timestamps" in engine.capabilities
+    try:
+        return store_hash(tuple(engine.entries(image, DEVICE)), timestamps=timestamps)
+    except EngineRefusedError:
+        return None
+
+
+def wrong_by_hand(run: Run, options: ExploreOptions, stores: Allowed, fine: set[int]) -> Iterator[Fault]:
+    """Nested states that show what they may not, judged by hand; of those prefix states that are fine."""
+    engine, model = run.engine, options.models[0]
+    timestamps = "timestamps" in engine.capabilities
+    for k in sorted(fine):
+        parent = run.list(ExploreOptions(frozenset({"prefix"}), (), first=k, last=k))[0]
+        done, in_flight = run.position(k)
+        allowed = {one for count in range(done, done + 1 + in_flight) for one in stores.stores[count]}
+        image = run.image(k)
+        hand = recover(engine, DEVICE, image)
+        store = store_hash(hand.rows, timestamps=timestamps)
+        after = store_hash(with_probe(hand.rows, timestamps=timestamps), timestamps=timestamps)
+        for fault in below(run, parent, model, options, Tally()):
+            cut = fault.cuts[-1]
+            under_way = cut.tear is not None and cut.tear.back == 0
+            right = hand.allowed(cut.at, under_way, allowed, store, after)
+            if seen(engine, run.fault_image(fault)) not in right:
+                yield fault
+
+
+@pytest.mark.parametrize("lie", [None, *CAUGHT, "NO_REPAIR"])
+def test_what_is_allowed_in_a_cut_recovery_is_what_it_had_read_and_the_probe_while_it_was_set(
+    liar: Liar, lie: str | None
+) -> None:
+    engine = Engine.load(liar(lie))
+    options = ExploreOptions(
+        frozenset({"prefix", "nested"}),
+        (WORDS["words" if lie == "NO_HEAD_SUM" else "zeros"],),
+        nested_kinds=frozenset({"prefix", "torn", "reorder"}),
+        samples=1,
+        keep_identical=True,
+        keep_unread=True,
+    )
+    with engine.record(DEVICE, WORK) as run:
+        prediction = predict(run, WORK)
+        stores = Allowed(prediction.allowed)
+        prediction.close()
+        found = run.explore(stores, options).found
+        fine = set(range(run.event_count + 1)) - {one.state for one in found if one.fault.kind == "prefix"}
+        seen_first = [one for one in found if one.kind in ("mount", "read", "content")]
+        theirs = {one.fault.cuts for one in seen_first if one.fault.kind == "nested"}
+        mine = {one.cuts for one in wrong_by_hand(run, options, stores, fine)}
+    assert theirs == mine
+    assert len(fine) > 5
+    assert bool(mine) == (lie in CAUGHT)
