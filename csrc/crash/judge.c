@@ -109,17 +109,6 @@ static struct expectation expect_write(const struct recovery *r, const struct re
     return (struct expectation){PC_OK, pc_hash_add(pc_hash_sub(reading->sum, reading->probe), probe_hash(r))};
 }
 
-/* The set and, where durable is what was synced, the sync. */
-static int apply_probe(const struct recovery *r) {
-    struct pc_op op = probe_op();
-    int code = recovery_apply(r, &op);
-
-    if (code == PC_OK && r->judge->run->engine->durability == PC_DURABLE_ON_SYNC) {
-        code = recovery_apply(r, &(struct pc_op){.kind = PC_OP_SYNC});
-    }
-    return code;
-}
-
 static uint32_t write_probe(struct recovery *r, const struct reading *reading) {
     struct expectation expected = expect_write(r, reading);
     struct script *script = r->stage->recorded ? &r->stage->script : NULL;
@@ -129,7 +118,7 @@ static uint32_t write_probe(struct recovery *r, const struct reading *reading) {
     if (script != NULL) {
         script_step_begin(script);
     }
-    code = apply_probe(r);
+    code = recovery_apply_probe(r);
     if (code != expected.code) {
         r->verdict->code = code;
         if (code != PC_NO_SPACE || !recovery_may_be_full(r)) {

@@ -53,8 +53,7 @@ static uint32_t look(struct recovery *r, int probed, struct reading *ret_reading
 
 /* A set on the damaged store: done and there, or refused. The answers of a small store are right too. */
 static uint32_t set_and_look(struct recovery *r) {
-    struct pc_op op = probe_op();
-    int code = recovery_apply(r, &op);
+    int code = recovery_apply_probe(r);
     struct reading reading;
     uint32_t kind;
     int all_read;

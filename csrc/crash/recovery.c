@@ -196,3 +196,13 @@ int recovery_apply(const struct recovery *r, const struct pc_op *op) {
 
     return r->judge->run->engine->apply(r->store, op, &reply);
 }
+
+int recovery_apply_probe(const struct recovery *r) {
+    struct pc_op op = probe_op();
+    int code = recovery_apply(r, &op);
+
+    if (code == PC_OK && r->judge->run->engine->durability == PC_DURABLE_ON_SYNC) {
+        code = recovery_apply(r, &(struct pc_op){.kind = PC_OP_SYNC});
+    }
+    return code;
+}

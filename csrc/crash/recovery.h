@@ -42,6 +42,9 @@ void recovery_unmount(struct recovery *r);
 int recovery_read(const struct recovery *r, struct reading *ret_reading);
 int recovery_apply(const struct recovery *r, const struct pc_op *op); /* its answer is not looked at */
 
+/* The write probe's set and, where durable is what was synced, the sync. */
+int recovery_apply_probe(const struct recovery *r);
+
 /* The engine's own check: a violation or none. */
 uint32_t recovery_check(const struct recovery *r);
 

@@ -20,8 +20,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Traces in one call of `powercut run`.
-BATCH = 200
+#: What is asked of `powercut run`: long lists of operations, and short ones with cuts of recovery.
+BATCHES = (
+    ("--kinds", "prefix,torn,reorder,damage,full", "--ops", "30"),
+    ("--kinds", "prefix,nested", "--depth", "3", "--ops", "24"),
+    ("--kinds", "all", "--ops", "4"),
+)
+
+#: On which devices: small ones, since the speed is in what recovery has to read.
+DEVICES = (
+    ("--block-size", "128", "--block-count", "24", "--prog-size", "16", "--erase-value", "0xff"),
+    ("--block-size", "64", "--block-count", "24", "--prog-size", "1", "--erase-value", "0xff"),
+    ("--block-size", "256", "--block-count", "16", "--prog-size", "64", "--erase-value", "none"),
+    ("--block-size", "512", "--block-count", "16", "--prog-size", "512", "--erase-value", "0xff"),
+    ("--block-size", "1024", "--block-count", "10", "--prog-size", "1024", "--erase-value", "none"),
+)
 
 
 def build(folder: Path) -> Path:
@@ -36,11 +49,18 @@ def build(folder: Path) -> Path:
 def run(library: Path, seed: int, options: list[str]) -> tuple[int, dict[str, Any]]:
     """(exit code, report) of one batch. Raises SystemExit where it did not run."""
     command = [sys.executable, "-m", "powercut", "run", "--engine", str(library), "--json"]
-    command += ["--traces", str(BATCH), "--ops", "60", "--seed", str(seed), *options]
+    command += ["--model", "all", "--seed", str(seed), *BATCHES[seed % len(BATCHES)]]
+    command += ["--traces", "16", *DEVICES[seed % len(DEVICES)], *options]
     done = subprocess.run(command, cwd=library.parent, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(2)
     return done.returncode, json.loads(done.stdout)
+
+
+def checked(counts: dict[str, Any]) -> int:
+    """The states of a kind that were judged: under every device, and under each model."""
+    per_model = sum(checked(one) for one in counts.values() if isinstance(one, dict))
+    return int(counts.get("checked", 0)) + per_model
 
 
 def main() -> int:
@@ -57,7 +77,7 @@ def main() -> int:
     library, start, judged = build(folder), time.monotonic(), Counter[str]()
     for seed in range(given.seed, sys.maxsize):
         code, report = run(library, seed, options)
-        judged.update({kind: counts["checked"] for kind, counts in report["crash_states"].items()})
+        judged.update({kind: checked(counts) for kind, counts in report["crash_states"].items()})
         seconds = time.monotonic() - start
         print(f"seed {seed}: {judged.total()} states, {judged.total() / seconds:.0f}/s", flush=True)
         if code == 1:

@@ -42,6 +42,53 @@ static int apply_in_memory(struct plain *plain, const struct pc_op *op, struct p
     return code;
 }
 
+/* --- an engine that is durable on sync --------------------------------------------------------------- */
+
+static int is_durable_on_sync(void) {
+    return LIE(ON_SYNC) || LIE(SYNC_IGNORED) || LIE(JUMPS_AHEAD);
+}
+
+static int sync_store(struct plain *plain) {
+    size_t size = plain_size(plain);
+    uint8_t *body = plain_new_body(&plain->dev, size);
+
+    if (body == NULL) {
+        return PC_NO_MEMORY;
+    }
+    memcpy(body, plain->body, size);
+    return plain_commit(plain, body, size);
+}
+
+/* Applies a change to what is on the device, without those that are in memory alone. */
+static int jump_ahead(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    struct pc_options options = {0};
+    struct plain *other;
+    void *store;
+    int code = plain_mount(&plain->dev, &options, &store);
+
+    if (code != PC_OK) {
+        return code;
+    }
+    other = store;
+    code = plain_apply(other, op, reply);
+    memcpy(plain->head + 8, other->head + 8, 8); /* the sequence */
+    plain_unmount(store);
+    return code;
+}
+
+static int apply_until_sync(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    int code;
+
+    if (op->kind == PC_OP_SYNC) {
+        return LIE(SYNC_IGNORED) ? PC_OK : plain->broken ? PC_IO : sync_store(plain);
+    }
+    code = op->kind >= PC_OP_SET ? apply_in_memory(plain, op, reply) : plain_apply(plain, op, reply);
+    if (code == PC_OK && LIE(JUMPS_AHEAD) && op->kind == PC_OP_SET && op->data_len < 64) {
+        code = jump_ahead(plain, op, reply);
+    }
+    return code;
+}
+
 /* --- a count in the block that plain leaves over where their number is odd -------------------------- */
 
 #define COUNT_MARK UINT64_C(0x746e756f63)
@@ -87,20 +134,28 @@ static void write_count(const struct bd *dev, uint64_t count) {
 
 /* --- lies of recovery -------------------------------------------------------------------------------- */
 
-static void eat_memory(void) {
+/* Takes all the memory that it can get, and gives it back. */
+static int eat_memory(void) {
     static const size_t bite = 1u << 24;
-    void *volatile last;
+    void **last = NULL, **next;
 
     for (unsigned i = 0; i < 1u << 10; i++) { /* 16 GiB */
-        last = malloc(bite);
-        if (last == NULL) {
-            return;
+        next = malloc(bite);
+        if (next == NULL) {
+            break;
         }
-        memset(last, 1, bite);
+        memset(next, 1, bite);
+        *next = last;
+        last = next;
     }
+    for (; last != NULL; last = next) {
+        next = *last;
+        free(last);
+    }
+    return PC_NO_MEMORY;
 }
 
-static void die(struct plain *plain) {
+static int die(struct plain *plain) {
     static const char read_only[] = "not to be written";
 
     if (LIE(CRASHES)) {
@@ -114,9 +169,7 @@ static void die(struct plain *plain) {
     }
     while (LIE(HANGS)) {
     }
-    if (LIE(EATS_MEMORY)) {
-        eat_memory();
-    }
+    return LIE(EATS_MEMORY) ? eat_memory() : PC_OK;
 }
 
 /* Writes back the older of the heads that were there, `before`, in the place of both. */
@@ -168,7 +221,11 @@ static int mount_with(const struct bd *dev, const struct pc_options *options, vo
     }
     plain = *ret_store;
     if (plain->repaired) {
-        die(plain);
+        code = die(plain);
+        if (code != PC_OK) {
+            plain_unmount(plain);
+            return code;
+        }
         if (LIE(LEAKS) || LIE(REFUSES) || LIE(FULL) || LIE(LOSES)) {
             write_count(dev, read_count(dev) + 1);
         }
@@ -245,6 +302,9 @@ static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply
     struct plain *plain = self;
     struct pc_op changed = *op;
 
+    if (is_durable_on_sync()) {
+        return apply_until_sync(plain, op, reply);
+    }
     changed.now.days += (uint32_t)LIE(WRONG_TIME);
     if (LIE(DIES_AT_WORK) && op->kind == PC_OP_REMOVE) {
         abort();
@@ -306,6 +366,7 @@ const struct pc_engine *powercut_engine(void) {
     engine = *honest_engine();
     engine.abi_version = LIE(OLD_ABI) ? 999u : engine.abi_version;
     engine.version = "1+liar";
+    engine.durability = is_durable_on_sync() ? PC_DURABLE_ON_SYNC : engine.durability;
     engine.format = liar_format;
     engine.mount = liar_mount;
     engine.apply = liar_apply;

@@ -61,6 +61,10 @@ enum lie {
     LIE_HANGS,
     LIE_HANGS_ON_TORN, /* a head half written, and nothing else */
     LIE_EATS_MEMORY,
+    /* in liar.c: of an engine that is durable on sync */
+    LIE_ON_SYNC, /* this one does not lie */
+    LIE_SYNC_IGNORED,
+    LIE_JUMPS_AHEAD, /* a set of a small value is durable before what came earlier */
     /* in liar.c: no engine at all */
     LIE_NO_FORMAT,
     LIE_OLD_ABI

@@ -218,6 +218,7 @@ const struct pc_engine *powercut_engine(void) {
         .visit = plain_visit,
         .facts = plain_facts,
         .check = plain_check,
+        .claims = "nor nand disk512 disk4k virtio-writethrough hostile damage",
     };
 
     return &engine;

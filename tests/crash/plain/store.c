@@ -149,12 +149,11 @@ int plain_format(const struct bd *dev, const struct pc_options *options) {
 }
 
 static int is_whole(const struct bd *dev, const uint8_t *head) {
-    int whole = plain_get_le(head, 8) == checksum(head + 8, HEAD - 8);
-
     if (LIE(NO_HEAD_SUM)) {
-        whole = plain_get_le(head, 8) != 0 && plain_get_le(head, 8) != UINT64_MAX;
+        return plain_get_le(head, 8) != 0 && plain_get_le(head, 8) != UINT64_MAX;
     }
-    return whole && blocks_for(dev, size_of(head)) <= area_blocks(dev);
+    return plain_get_le(head, 8) == checksum(head + 8, HEAD - 8) &&
+           blocks_for(dev, size_of(head)) <= area_blocks(dev);
 }
 
 /* Which of the heads is the store's, given the two blocks: 0, 1, or -1 for none. */
