@@ -224,6 +224,7 @@ static int mount_with(const struct bd *dev, const struct pc_options *options, vo
         code = die(plain);
         if (code != PC_OK) {
             plain_unmount(plain);
+            *ret_store = NULL;
             return code;
         }
         if (LIE(LEAKS) || LIE(REFUSES) || LIE(FULL) || LIE(LOSES)) {

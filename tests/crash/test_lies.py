@@ -223,13 +223,17 @@ def test_plain_is_accused_of_nothing(liar: Liar, name: str | None, trace: Trace)
 
 @pytest.mark.parametrize(
     ("name", "trace"),
-    [(None, USUAL), (None, TIGHT), ("NONE", USUAL), ("NONE", TIGHT), ("ON_SYNC", SYNCED)],
-    ids=["plain", "plain, full", "no lie", "no lie, full", "on sync"],
+    [(None, USUAL), (None, TIGHT), ("NONE", USUAL), ("ON_SYNC", SYNCED)],
+    ids=["plain", "plain, full", "no lie", "on sync"],
 )
 def test_who_does_not_lie_is_accused_of_nothing(liar: Liar, name: str | None, trace: Trace) -> None:
-    engine, none = Engine.load(liar(name)), Lie("", (), trace=trace)
-    assert seen(none, engine) == {}
-    assert seen_failing(none, engine) == set()
+    assert seen(Lie("", (), trace=trace), Engine.load(liar(name))) == {}
+
+
+@pytest.mark.parametrize("name", [None, "ON_SYNC"], ids=["plain", "on sync"])
+def test_who_does_not_lie_is_accused_of_nothing_where_a_device_fails(liar: Liar, name: str | None) -> None:
+    trace = USUAL if name is None else SYNCED
+    assert seen_failing(Lie("", (), trace=trace), Engine.load(liar(name))) == set()
 
 
 def test_a_power_cut_on_a_full_device_finds_it_full_and_that_is_no_violation(liar: Liar) -> None:
@@ -268,9 +272,10 @@ def test_a_write_that_failed_and_counts_as_done_is_caught(liar: Liar) -> None:
 
 
 def deaths(lie: Lie, library: str, kind: str) -> list[str]:
-    """The kinds of violation that a campaign of that one trace shows, each as often as it is told."""
+    """The kinds of violation that a campaign of that one trace shows."""
     trace = replace(lie.trace, models=("nor",), explore=Explore((kind,), samples=2))
-    plan = Plan(library, FixedSource(trace), traces=1, hang_seconds=0.5, memory_bytes=1 << 28)
+    patience = 0.5 if lie.shown == ("hang",) and kind in {*lie.caught, "torn"} else 20.0
+    plan = Plan(library, FixedSource(trace), traces=1, hang_seconds=patience, memory_bytes=1 << 26)
     tally = Campaign(plan).run()
     assert tally.traces == 1
     return [violation.kind for failure in tally.failures for violation in failure.violations]

@@ -138,7 +138,7 @@ def shown(engine: Engine, image: bytes, geometry: Geometry) -> list[Row] | str:
 
 
 #: What may be said of damage.
-REFUSALS = ("mount answers CORRUPT", "visit answers CORRUPT")
+REFUSALS = ("mount answers CORRUPT", "visit answers CORRUPT", "mount answers IO")
 
 STATES: dict[str, Callable[[Run], Iterator[tuple[int, bytes]]]] = {
     "torn": lambda run: torn(run, random.Random(5)),
