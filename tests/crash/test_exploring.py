@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: ISC
+"""What is asked of nested and full states, what another reader sees, and the options that choose all that."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from powercut.devices import BUILTIN, load
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.faultfile import Explore
+from powercut.geometry import Geometry
+from powercut.ops import Literal, Op
+from powercut.run import RunOptions, run_trace
+from powercut.trace import EngineRef, Trace
+
+Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SLOT = Path(__file__).resolve().with_name("slot.py")
+DEVICE = Geometry(1, 1, 512, 4, 0xFF)
+OPERATIONS = (
+    Op("set", b"keep", value=Literal(b"one")),
+    Op("set", b"b", value=Literal(b"two")),
+    Op("remove", b"keep"),
+)
+
+
+def found(name: str, *kinds: str, trace: Trace | None = None) -> set[tuple[str, str]]:
+    """(kind of violation, kind of crash state) of all that the engine fails in."""
+    trace = trace or Trace(DEVICE, OPERATIONS, EngineRef("slot"))
+    asked = replace(trace, explore=Explore(kinds, depth=2))
+    verdict = run_trace(asked, Engine.load(f"{SLOT}:{name}"), RunOptions(violations_max=0))
+    assert verdict.violations or verdict.sum.left == 0
+    return {(one.kind, one.fault.kind if one.fault else "") for one in verdict.violations}
+
+
+def test_the_engine_that_is_right_is_accused_in_no_kind() -> None:
+    assert found("Slot", "prefix", "nested", "full") == set()
+
+
+def test_other_contents_after_a_cut_recovery_are_seen_by_nested_states_and_by_nothing_else() -> None:
+    assert found("Refreshing", "prefix") == set()
+    assert ("content", "nested") in found("Refreshing", "prefix", "nested")
+
+
+def test_a_removal_that_a_full_device_refuses_is_seen_by_full_states_and_by_nothing_else() -> None:
+    assert found("Keeping", "prefix", "nested") == set()
+    assert found("Keeping", "full") == {("full", "full")}
+
+
+def test_another_reader_that_cannot_read_the_device_is_a_violation_and_one_that_agrees_is_none() -> None:
+    def verdict(reader: str) -> set[str]:
+        trace = Trace(
+            Geometry(block_count=64), OPERATIONS, EngineRef("skink"), explore=Explore(reader=reader)
+        )
+        return {one.kind for one in run_trace(trace, Engine.load("skink")).violations}
+
+    assert verdict("skink") == set()
+    assert verdict("ditto") == {"reader"}
+
+
+# --- models as data ----------------------------------------------------------------------------------------
+
+
+def test_a_model_of_ones_own_allows_what_its_file_says(tmp_path: Path, powercut: Powercut) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[model.mine]\nprog_unit = 64\nprog_tears = ["first"]\n')
+    ask = ("run", "--traces", 2, "--ops", 12, "--seed", 1, "--kinds", "torn", "--json", "--block-size", 512)
+    done = powercut(*ask, "--models", file, "--model", "mine")
+    assert done.returncode == 0, done.stderr
+    (name,) = json.loads(done.stdout)["crash_states"]["torn"]
+    assert name == "mine"
+    assert json.loads(done.stdout)["crash_states"]["torn"]["mine"]["total"] > 20
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[model.x]\nprog_unit = 0\n", "prog_unit"),
+        ('[model.x]\nprog_tears = ["shred"]\n', "shred"),
+        ("[model.x]\ncolour = 3\n", "colour"),
+        ("[model.'a b']\n", "'a b'"),
+        ("[model.x\n", "line 1"),
+        ("", "model"),
+    ],
+)
+def test_a_file_of_models_that_cannot_be_is_refused_in_one_sentence(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(PowercutError) as error:
+        load(file)
+    assert said in str(error.value)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--kinds", "shred"), "there is no kind 'shred'"),
+        (("--kinds", ","), "No kind of crash state"),
+        (("--kinds", "torn", "--model", "floppy"), "no device model 'floppy'"),
+        (("--kinds", "torn", "--models", "nowhere.toml"), "nowhere.toml"),
+        (("--kinds", "nested", "--nested-kinds", "full"), "--nested-kinds"),
+        (("--reader", "nobody"), "nobody"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_sentence(
+    powercut_here: Powercut, options: tuple[str, ...], said: str
+) -> None:
+    done = powercut_here("run", "--traces", 1, "--ops", 1, *options)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# --- claims ------------------------------------------------------------------------------------------------
+
+
+def test_what_an_engine_does_not_claim_is_told_apart_and_fails_a_strict_run_alone(
+    powercut: Powercut, tmp_path: Path
+) -> None:
+    assert "hostile" in BUILTIN
+    ask = ("run", "--engine", f"{SLOT}:Slot", "--traces", 1, "--ops", 6, "--seed", 2, "--kinds", "torn")
+    device = ("--block-size", 512, "--block-count", 4, "--prog-size", 1, "--model", "hostile", "--no-shrink")
+    loose = powercut(*ask, *device, "--json", "--save", tmp_path)
+    assert loose.returncode == 0, loose.stderr
+    assert json.loads(loose.stdout)["unclaimed"]["violations"] == 1
+    assert json.loads(loose.stdout)["violations"] == 0
+    strict = powercut(*ask, *device, "--json", "--strict", "--save", tmp_path)
+    assert strict.returncode == 1
+    assert json.loads(strict.stdout)["violations"] == 1
