@@ -325,8 +325,9 @@ class Campaign:
         if worker.index is None:
             return
         trace = self.plan.source.trace(worker.index)
-        claimed = tuple(one for one in violations if one.claimed)
-        others = tuple(one for one in violations if not one.claimed)
+        strict = self.plan.options.strict
+        claimed = tuple(one for one in violations if one.claimed or strict)
+        others = tuple(one for one in violations if not (one.claimed or strict))
         if claimed:
             self.tally.failures.append(Failure(worker.index, trace, claimed))
         if others:

@@ -202,19 +202,21 @@ class ExhaustiveSource:
 def coverage(source: ExhaustiveSource, tally: Tally) -> dict[str, Any]:
     """What of the sequences was covered, in numbers and in one sentence that says no more than is true.
 
-    ``exhaustive``: each sequence was run, and each crash state that was asked for was judged, or equals one
-    that was.
+    ``exhaustive``: each sequence was run, and each crash state that there is of the kinds asked for was
+    judged, or passed over as one that needs no judging.
     """
     lost = sum(one.kind in ("crash", "hang") for failure in tally.failures for one in failure.violations)
-    left = tally.sum.left
+    states = tally.sum
     ran = tally.traces - lost
-    exhaustive = ran == source.total and left == 0 and not tally.interrupted
+    exhaustive = ran == source.total and states.exhaustive and not tally.interrupted
     failed = len(tally.failures)
     outcome = "none fails" if not failed else f"{failed:,} fail"
     if exhaustive:
         cuts = f"all {tally.total:,} crash states"
         words = f"{source}: all {source.total:,} sequences, {cuts}: {outcome}"
     else:
-        cuts = f"{tally.total - tally.sum.left:,} of their {tally.total:,} crash states"
-        words = f"not {source}: only {ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
+        cuts = f"{states.total - states.left:,} of their {states.total:,} crash states"
+        if states.beyond:
+            cuts += f", at {states.beyond:,} cuts not all that there are"
+        words = f"not {source}: {ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
     return {"sequences": source.total, "run": ran, "exhaustive": exhaustive, "words": words}

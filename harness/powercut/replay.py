@@ -70,13 +70,18 @@ def replay(trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True) -> 
     return Replay(trace, violation, checked, expected_kind(trace, engine))
 
 
+def _options(trace: Trace, jobs: int) -> RunOptions:
+    """Who names a crash state asks what happens there, whether the engine claims to survive it or not."""
+    return RunOptions(jobs=jobs, violations_max=1, strict=trace.fault is not None)
+
+
 def _here(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
-    verdict = run_trace(trace, Engine.load(name), RunOptions(jobs=jobs, violations_max=1))
+    verdict = run_trace(trace, Engine.load(name), _options(trace, jobs))
     return first_violation(verdict), verdict.checked
 
 
 def _isolated(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
-    options = RunOptions(violations_max=1)
+    options = _options(trace, jobs)
     tally = Campaign(Plan(name, FixedSource(trace), traces=1, threads=jobs, options=options)).run()
     if tally.interrupted:
         raise KeyboardInterrupt

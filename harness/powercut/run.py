@@ -75,7 +75,7 @@ class Verdict:
 
     @property
     def held(self) -> bool:
-        """Whether no promise was broken that the engine makes."""
+        """Whether no promise was broken that the engine makes; what is not claimed is none."""
         return not any(one.claimed for one in self.violations)
 
 
@@ -267,7 +267,7 @@ class _Judging:
         for death in self.options.deaths:
             one = from_death(self.run, self.trace.operations, death.kind, death.how, death.fault)
             claimed = is_claimed(death.fault, self.claims) or death.fault.kind == "damage"
-            violations.append(replace(one, claimed=claimed or self.options.strict))
+            violations.append(replace(one, claimed=claimed))
         told: set[tuple[str, bool]] = set()
         for found in self.found:
             claimed = is_claimed(found.fault, self.claims)
@@ -275,7 +275,7 @@ class _Judging:
                 one = from_state(self.run, self.trace.operations, self.prediction, found)
             else:
                 one = brief(self.run, found)
-            violations.append(replace(one, claimed=claimed or self.options.strict))
+            violations.append(replace(one, claimed=claimed))
             told.add((found.kind, claimed))
         return tuple(violations)
 
@@ -291,5 +291,5 @@ class _Judging:
             f"Without any power cut device event {event + 1} ({self.run.event(event)}) programs bytes that "
             f"are not erased, which no device of the model {models[0].name} takes."
         )
-        claimed = self.options.strict or any(one.name in self.claims for one in models)
+        claimed = any(one.name in self.claims for one in models)
         return [Violation("overwrite", None, None, "OK", words, claimed=claimed)]

@@ -223,12 +223,16 @@ def shrink(trace: Trace, engine: Engine, budget: int = BUDGET, judge: Judge | No
 
 def expecting(trace: Trace, engine: Engine, violation: Violation) -> Trace:
     """The trace with the violation as what is expected of this engine, and its crash state as the fault."""
-    words = words_of(violation)
+    words, fault = words_of(violation), violation.fault
+    if fault is None and violation.state is not None:
+        fault = prefix(violation.state)
     return replace(
         trace,
         engine=EngineRef(engine.name, engine.version, trace.engine.options),
-        fault=None if violation.state is None else prefix(violation.state),
-        expect=Expectation("violation", violation.kind, violation.state, words, violation.code),
+        fault=fault,
+        expect=Expectation(
+            "violation", violation.kind, violation.state, words, violation.code, violation.claimed
+        ),
     )
 
 

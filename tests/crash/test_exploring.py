@@ -19,6 +19,7 @@ from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.run import RunOptions, run_trace
 from powercut.trace import EngineRef, Trace
+from powercut.trace import load as load_trace
 
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -139,3 +140,28 @@ def test_what_an_engine_does_not_claim_is_told_apart_and_fails_a_strict_run_alon
     strict = powercut(*ask, *device, "--json", "--strict", "--save", tmp_path)
     assert strict.returncode == 1
     assert json.loads(strict.stdout)["violations"] == 1
+
+
+def saved(powercut: Powercut, folder: Path, *options: object) -> Path:
+    """The trace of what Slot does not survive, saved by a strict run."""
+    ask = ("run", "--engine", f"{SLOT}:Slot", "--traces", 1, "--ops", 6, "--seed", 2, "--kinds", "torn")
+    device = ("--block-size", 512, "--block-count", 4, "--prog-size", 1, "--model", "hostile", "--strict")
+    assert powercut(*ask, *device, *options, "--save", folder).returncode == 1
+    (path,) = folder.glob("*.trace.json")
+    return path
+
+
+@pytest.mark.parametrize("how", ["--shrink", "--no-shrink"])
+def test_a_saved_trace_names_its_crash_state_and_fails_again(
+    powercut: Powercut, tmp_path: Path, how: str
+) -> None:
+    path = saved(powercut, tmp_path / "found", how)
+    trace = load_trace(path)
+    assert trace.fault is not None
+    assert (trace.fault.kind, trace.fault.model) == ("torn", "hostile")
+    assert trace.fault.cuts[0].tear is not None
+    assert not trace.expect.claimed
+    done = powercut("replay", "--expect", "--engine", f"{SLOT}:Slot", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "as expected" in done.stdout
+    assert powercut("replay", "--expect", "--engine", "ditto", path).returncode == 0

@@ -162,7 +162,7 @@ SOME = source(Alphabet(2, 0, (5,), ("set", "remove")), 2)
 
 
 def tally(**changes: Any) -> Tally:
-    counted = {"total": 100, "checked": 90, "identical": 6, "unread": 4}
+    counted = {"total": 100, "checked": 90, "identical": 6, "unread": 4, "beyond": 0}
     counted |= {name: changes.pop(name) for name in counted if name in changes}
     fields = {"traces": SOME.total, "counts": {("", "prefix"): Count(**counted)}}
     return Tally(**{**fields, **changes})
@@ -180,3 +180,10 @@ def test_a_sequence_that_ended_the_engines_process_was_not_covered() -> None:
     dead = Failure(0, SOME.trace(0), (Violation("crash", None, None, "SIGSEGV", ""),))
     told = coverage(SOME, tally(failures=[dead]))
     assert (told["exhaustive"], told["run"]) == (False, SOME.total - 1)
+
+
+def test_exhaustive_is_not_said_where_states_were_only_drawn() -> None:
+    said = coverage(SOME, tally(beyond=3))
+    assert not said["exhaustive"]
+    assert "at 3 cuts not all that there are" in said["words"]
+    assert not said["words"].startswith("every sequence")
