@@ -12,8 +12,9 @@ from multiprocessing import connection, get_context
 from typing import Any
 
 from powercut.errors import PowercutError
-from powercut.explorer import Count, Watch
+from powercut.explorer import Count, Counted, Watch
 from powercut.fault import Fault
+from powercut.isolated import ignored_interrupt
 from powercut.judge import Violation
 from powercut.run import DEFAULT_OPTIONS, Death, RunOptions, Verdict, device_models
 from powercut.shrink import BUDGET, first_violation
@@ -61,7 +62,7 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Tally:
+class Tally(Counted):
     """What was done so far.
 
     ``counts``: crash states by device model and kind; see Count. ``seconds``: of wall time. ``unclaimed``:
@@ -77,31 +78,6 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     unclaimed: list[Failure] = field(default_factory=list)
     unclaimed_total: int = 0
-
-    @property
-    def sum(self) -> Count:
-        """All crash states together."""
-        return sum(self.counts.values(), Count())
-
-    @property
-    def total(self) -> int:
-        """Crash states that there are."""
-        return self.sum.total
-
-    @property
-    def checked(self) -> int:
-        """Crash states that were recovered and judged."""
-        return self.sum.checked
-
-    @property
-    def identical(self) -> int:
-        """Crash states that were passed over as identical to another."""
-        return self.sum.identical
-
-    @property
-    def no_space(self) -> int:
-        """Write probes that met a full device."""
-        return self.sum.no_space
 
     @property
     def states_per_second(self) -> float:
@@ -130,7 +106,7 @@ class _Worker:
         self.pipe, theirs = _CONTEXT.Pipe()
         work = Work(plan.engine, plan.source, plan.options, plan.threads, plan.memory_bytes)
         self.process = _CONTEXT.Process(target=worker_main, args=(theirs, self._memory, work), daemon=True)
-        with _ignored_interrupt():
+        with ignored_interrupt():
             self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -348,20 +324,6 @@ def _death(exitcode: int | None) -> str:
         with contextlib.suppress(ValueError):
             return signal.Signals(-exitcode).name
     return f"exit code {exitcode}"
-
-
-@contextlib.contextmanager
-def _ignored_interrupt() -> Iterator[None]:
-    """What is started inside ignores SIGINT: the parent ends it."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -96,7 +96,40 @@ class Count:
 
 
 #: Counts by (device model, kind); the model is empty for kinds that every device allows.
-Counts = Mapping[tuple[str, str], Count]
+Counts = dict[tuple[str, str], Count]
+
+
+class Counted:
+    """Totals of what has counts."""
+
+    __slots__ = ()
+
+    counts: Counts
+
+    @property
+    def sum(self) -> Count:
+        """All crash states together."""
+        return sum(self.counts.values(), Count())
+
+    @property
+    def total(self) -> int:
+        """Crash states that there are, of all kinds that were asked for."""
+        return self.sum.total
+
+    @property
+    def checked(self) -> int:
+        """Crash states that were recovered and judged."""
+        return self.sum.checked
+
+    @property
+    def identical(self) -> int:
+        """Crash states that were passed over as identical to another."""
+        return self.sum.identical
+
+    @property
+    def no_space(self) -> int:
+        """Write probes that met a full device, rightly so."""
+        return self.sum.no_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +147,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Exploration:
+class Exploration(Counted):
     """What an exploration counted and found."""
 
     counts: Counts = field(default_factory=dict)
     found: tuple[Found, ...] = ()
-
-    @property
-    def sum(self) -> Count:
-        """All kinds and models together."""
-        return sum(self.counts.values(), Count())
 
 
 class Watch:

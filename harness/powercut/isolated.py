@@ -61,7 +61,7 @@ class _Process(Generic[Task, Result]):
         self._memory = _CONTEXT.RawArray("c", _LAYOUT.size)
         self.pipe, theirs = _CONTEXT.Pipe()
         self.process = _CONTEXT.Process(target=_serve, args=(theirs, self._memory, work), daemon=True)
-        with _ignored_interrupt():
+        with ignored_interrupt():
             self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -212,7 +212,7 @@ def _answer(work: Callable[[Any, Beat], Any], task: Any, beat: Beat) -> tuple[st
 
 
 @contextlib.contextmanager
-def _ignored_interrupt() -> Iterator[None]:
+def ignored_interrupt() -> Iterator[None]:
     """What is started inside ignores SIGINT: the parent ends it."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,6 +16,7 @@ from powercut.explorer import (
     ALL_PROBES,
     Allowed,
     Count,
+    Counted,
     Counts,
     Exploration,
     ExploreOptions,
@@ -36,7 +37,7 @@ VIOLATIONS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Counted):
     """What one run showed.
 
     ``counts``: crash states by device model and kind; see Count. ``seconds``: of exploring.
@@ -47,31 +48,6 @@ class Verdict:
     counts: Counts
     seconds: float
     violations: tuple[Violation, ...]
-
-    @property
-    def sum(self) -> Count:
-        """All crash states together."""
-        return sum(self.counts.values(), Count())
-
-    @property
-    def total(self) -> int:
-        """Crash states that there are, of all kinds that were asked for."""
-        return self.sum.total
-
-    @property
-    def checked(self) -> int:
-        """Crash states that were recovered and judged."""
-        return self.sum.checked
-
-    @property
-    def identical(self) -> int:
-        """Crash states that were passed over as identical to another."""
-        return self.sum.identical
-
-    @property
-    def no_space(self) -> int:
-        """Write probes that met a full device, rightly so."""
-        return self.sum.no_space
 
     @property
     def held(self) -> bool:
