@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from powercut import atomic
+from powercut.cli.page import write_page
 from powercut.cli.run import default_jobs
 from powercut.engine import Engine
-from powercut.errors import PowercutError
 from powercut.replay import engine_for, replay
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
@@ -52,7 +51,7 @@ def explain_command(
     shown = replay(loaded, name, jobs or default_jobs())
     story = tell(loaded, Engine.load(name), shown, at)
     if html is not None:
-        _write(html, explain_page(story, _command(trace, engine)))
+        write_page(html, explain_page(story, _command(trace, engine)))
     if as_json:
         click.echo(json.dumps(story_fields(story), indent=1, ensure_ascii=False))
     elif html is None:
@@ -77,10 +76,3 @@ def _command(trace: Path, engine: str | None) -> str:
     """The arguments that show the same again."""
     more = [] if engine is None else ["--engine", engine]
     return shlex.join([str(trace), *more])
-
-
-def _write(path: Path, page: str) -> None:
-    try:
-        atomic.write(path, page.encode())
-    except OSError as error:
-        raise PowercutError(f"Cannot write {path}: {atomic.reason(error)}; name another file.") from error

@@ -15,6 +15,7 @@ import click
 
 from powercut.campaign import Campaign, Plan
 from powercut.cli.exploring import Exploring, exploring_options, take_exploring
+from powercut.cli.page import both, command_line, write_page
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
 from powercut.cli.workloads import (
@@ -31,6 +32,8 @@ from powercut.filled import SMALL, FullSource
 from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.images import image_rows, load_image
+from powercut.report.campaign import campaign_page
+from powercut.report.history import History
 from powercut.save import save_failures
 from powercut.source import ExploringSource, FixedSource, GeneratedSource, ImageSource, Source
 from powercut.trace import EngineRef, Trace
@@ -121,6 +124,7 @@ class Request:
     save: Path
     shrink: bool
     as_json: bool
+    html: Path | None
 
 
 def _request(given: dict[str, Any], engine: Engine) -> Request:
@@ -172,6 +176,7 @@ def geometry_options(command: F) -> F:
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processors to use (all).")
 @click.option("--save", type=FOLDER, default=Path("traces"), show_default=True, help="Where violations go.")
 @click.option("--shrink/--no-shrink", default=True, show_default=True, help="Make them small before.")
+@click.option("--html", type=FOLDER, metavar="FILE", help="Write a page of what was covered and found.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
 def run_command(**given: Any) -> int:
     """Run workloads on an engine, cut the power after every device event, recover, compare with the model.
@@ -181,8 +186,9 @@ def run_command(**given: Any) -> int:
     request = _request(given, engine)
     source = make_source(request, engine)
     plan = make_plan(request, source)
+    history = History()
     with Progress(plan, shown=not request.as_json) as progress:
-        campaign = Campaign(plan, progress.update)
+        campaign = Campaign(plan, both(progress.update, history.add))
         tally = campaign.run()
         shrink = request.shrink and not tally.interrupted
         progress.finish(shrinking=shrink and bool(tally.failures))
@@ -191,6 +197,11 @@ def run_command(**given: Any) -> int:
     if isinstance(source, ExhaustiveSource):
         report["workload"] = coverage(source, tally)
     click.echo(json.dumps(report, indent=1, ensure_ascii=False) if request.as_json else report_text(report))
+    if request.html is not None:
+        write_page(
+            request.html,
+            campaign_page(engine, command_line(request.seed), tally, saved, history, request.jobs),
+        )
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)
     return 130 if tally.interrupted else 1 if tally.failures else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import zlib
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +66,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters["key"] = key_text
     environment.globals["inline"] = lambda file: Markup((TEMPLATES / file).read_text(encoding="utf-8"))
+    environment.filters["quote"] = shlex.quote
     environment.globals["count"] = lambda number, what: f"{number:,} {what}{'' if number == 1 else 's'}"
     environment.globals["version"] = __version__
     return environment.get_template(template).render(**values)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: ISC
+"""A campaign as one page of HTML: what was covered and how far, what was found and why, and how fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from powercut.campaign import Tally
+from powercut.engine import Engine
+from powercut.report.findings import group
+from powercut.report.history import History
+from powercut.report.page import render
+from powercut.save import Saved
+
+#: What each kind of crash state is.
+KIND_WORDS = {
+    "prefix": "the power goes between two device events",
+    "torn": "the write under way arrives in part",
+    "reorder": "writes that were not yet synced are lost",
+    "nested": "the power goes again during the recovery",
+    "damage": "the device is damaged after a clean close",
+    "full": "no free block is left",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Crash states of one kind under one device model: as counted; see docs/faults.md."""
+
+    model: str
+    kind: str
+    total: int
+    checked: int
+    identical: int
+    unread: int = 0
+    sampled: int = 0
+    beyond: int = 0
+
+    @property
+    def left(self) -> int:
+        """Neither judged nor passed over."""
+        return self.total - self.checked - self.identical - self.unread
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether there is no more of this kind."""
+        return self.left == 0 and self.beyond == 0
+
+    @property
+    def parts(self) -> list[tuple[str, int, float]]:
+        """(name, states, percent) of what the total is made of."""
+        names = ("checked", "identical", "unread", "left")
+        return [(name, getattr(self, name), 100 * getattr(self, name) / max(self.total, 1)) for name in names]
+
+
+def covered(tally: Tally) -> tuple[Covered, ...]:
+    """The counts of a tally by model and kind."""
+    return (Covered("", "prefix", tally.total, tally.checked, tally.identical),)
+
+
+def campaign_page(
+    engine: Engine, command: str, tally: Tally, saved: list[Saved], history: History, jobs: int
+) -> str:
+    """The page. ``command``: what runs the same again; ``jobs``: processors. All but what stands in the
+    section ``clock`` depends on the campaign alone."""
+    rows = covered(tally)
+    sums = {
+        name: sum(getattr(row, name) for row in rows)
+        for name in ("total", "checked", "identical", "unread", "left")
+    }
+    return render(
+        "campaign.html",
+        engine=engine,
+        command=command,
+        tally=tally,
+        rows=rows,
+        sums=sums,
+        kind_words=KIND_WORDS,
+        findings=group(tally.failures, saved),
+        chart=_chart(history),
+        jobs=jobs,
+    )
+
+
+#: The size of the chart, in units of the drawing.
+WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 92, 30
+
+
+def _chart(history: History) -> dict[str, Any] | None:
+    """The rate over time as points of a line, marks on the axes, and where traces failed; None: too short."""
+    rates = history.rates()
+    if len(rates) < 2:
+        return None
+    end, top = rates[-1][0], _round_up(max(rate for _, rate in rates))
+
+    def x(seconds: float) -> float:
+        return round(LEFT + (WIDTH - LEFT - 10) * seconds / end, 1)
+
+    def y(rate: float) -> float:
+        return round(10 + (HEIGHT - BOTTOM - 10) * (1 - rate / top), 1)
+
+    line = [(x(0.0), y(rates[0][1])), *((x(seconds), y(rate)) for seconds, rate in rates)]
+    return {
+        "line": " ".join(f"{a},{b}" for a, b in line),
+        "area": f"{line[0][0]},{y(0)} " + " ".join(f"{a},{b}" for a, b in line) + f" {line[-1][0]},{y(0)}",
+        "rates": [(y(top * part / 4), f"{top * part / 4:,.0f}") for part in range(5)],
+        "times": [(x(end * part / 4), _seconds(end * part / 4)) for part in range(5)],
+        "failures": [x(seconds) for seconds in history.failures()],
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "floor": y(0),
+    }
+
+
+def _round_up(rate: float) -> float:
+    """A round number that is no less."""
+    step = 1.0
+    while step * 10 < rate:
+        step *= 10
+    return next(step * part for part in (1, 2, 4, 5, 8, 10, 20) if step * part >= rate)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min"

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: ISC
+"""powercut run --html: the counts of the run, the findings by cause, and nothing of the clock but in its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from powercut.campaign import Failure, Tally
+from powercut.cli import main
+from powercut.engine import Engine
+from powercut.geometry import Geometry
+from powercut.judge import Violation
+from powercut.ops import Literal, Op
+from powercut.report.campaign import Covered, campaign_page
+from powercut.report.findings import group
+from powercut.report.history import MOMENTS_MAX, History
+from powercut.trace import EngineRef, Trace
+
+from .conftest import Mutant
+from .test_explain_page import CONTRASTS, OVERLAPS, WIDER_THAN_ITS_PAGE, Page
+
+RENAME = Op("rename", b"a", b"b")
+SET = Op("set", b"a", value=Literal(b"x"))
+TRACE = Trace(Geometry(), (SET, RENAME), EngineRef("skink"))
+
+
+def failure(index: int, kind: str, op: int, code: str = "OK", *differences: str) -> Failure:
+    return Failure(index, TRACE, (Violation(kind, 3 + index, op, code, f"words {index}", differences),))
+
+
+def page_of(tmp_path: Path, *arguments: object) -> str:
+    path = tmp_path / "run.html"
+    main(["run", "--jobs", "1", "--save", str(tmp_path), "--html", str(path), *map(str, arguments)])
+    return path.read_text(encoding="utf-8")
+
+
+def without_clock(page: str) -> str:
+    rest, count = re.subn(r'<section class="card" id="clock".*?</section>', "", page, flags=re.DOTALL)
+    assert count == 1
+    return rest
+
+
+def test_the_page_counts_what_the_report_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = page_of(tmp_path, "--traces", 6, "--ops", 30, "--seed", 5, "--json")
+    report = json.loads(capsys.readouterr().out)
+    shown = dict(re.findall(r"<dt>([^<]*)</dt><dd>([\d,]+)</dd>", page))
+    numbers = {name: int(text.replace(",", "")) for name, text in shown.items()}
+    assert numbers["traces"] == report["traces"] == 6
+    assert numbers["operations"] == report["operations"]
+    assert numbers["device events"] == report["device_events"]
+    states = report["crash_states"]["prefix"]
+    assert (
+        numbers["crash states"] == states["total"] > numbers["recovered and judged"] == states["checked"] > 0
+    )
+    assert "Held: no violation" in page
+    assert "exhaustive" in page
+
+
+def test_two_runs_differ_in_nothing_but_the_clock(tmp_path: Path) -> None:
+    first, again = (page_of(tmp_path, "--traces", 3, "--ops", 20, "--seed", 9) for _ in range(2))
+    assert without_clock(first) == without_clock(again)
+
+
+def test_the_findings_of_a_planted_bug_can_be_replayed(tmp_path: Path, mutant: Mutant) -> None:
+    library = mutant("13-move-not-pending")
+    page = page_of(tmp_path, "--engine", library, "--traces", 12, "--ops", 60, "--seed", 1)
+    found = re.findall(r"powercut replay (\S+) --engine (\S+)", page)
+    assert len(found) >= 1
+    for path, engine in found:
+        assert main(["replay", path, "--engine", engine, "--expect"]) == 0
+    assert "in a rename" in page
+    assert f"--engine {library}" in page
+    assert "--traces 12 --ops 60 --seed 1" in page
+
+
+def test_failures_are_grouped_by_kind_answer_operation_and_difference() -> None:
+    failures = [
+        failure(0, "content", 1, "OK", '"a": expected nothing, found 3 bytes "abc"'),
+        failure(1, "mount", 1, "CORRUPT"),
+        failure(2, "content", 1, "OK", '"b": expected nothing, found ""'),
+        failure(3, "content", 0, "OK", '"b": expected nothing, found ""'),
+        failure(4, "mount", 1, "IO"),
+        failure(5, "content", 1, "OK", '"b": expected a dictionary, found nothing'),
+    ]
+    found = group(failures, [])
+    assert [one.traces for one in found] == [(0, 2), (1,), (3,), (4,), (5,)]
+    assert found[0].cause == "in a rename, a value in place of nothing"
+    assert found[1].cause == "in a rename, answer CORRUPT"
+    assert sum(len(one.traces) for one in found) == len(failures)
+
+
+def test_nothing_is_called_exhaustive_that_is_not() -> None:
+    whole = Covered("", "torn", 10, 6, 3, 1)
+    assert whole.exhaustive
+    assert not replace(whole, checked=5).exhaustive
+    assert not replace(whole, beyond=1, sampled=4).exhaustive
+    assert sum(number for _, number, _ in replace(whole, checked=2).parts) == 10
+
+
+def test_the_history_of_a_long_campaign_stays_short_and_true() -> None:
+    history = History()
+    for second in range(100_000):
+        history.add(Tally(checked=10 * second, seconds=float(second)), 0)
+    assert len(history.moments) <= MOMENTS_MAX
+    rates = history.rates()
+    assert 2 <= len(rates) <= 60
+    assert all(abs(rate - 10) < 0.01 for _, rate in rates)
+
+
+def test_what_an_engine_is_called_cannot_break_out_of_the_page() -> None:
+    engine = Engine.load("skink")
+    engine.name = "<script>alert(1)</script>"
+    page = campaign_page(engine, "powercut run --engine '<b>'", Tally(), [], History(), 1)
+    assert "<script" not in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390], ids=["wide", "phone"])
+def test_it_is_legible_everywhere(browser: webdriver.Chrome, tmp_path: Path, width: int, dark: bool) -> None:
+    failures = [
+        failure(0, "content", 1, "OK", f'"{"k" * 200}": expected nothing, found ""'),
+        failure(1, "mount", 1, "IO"),
+    ]
+    tally = Tally(2, 4, 60, 62, 40, 20, seconds=3.0, failures=failures, interrupted=True)
+    history = History()
+    for second in range(1, 4):
+        history.add(Tally(checked=second * second, seconds=second, failures=failures[: second - 1]), 0)
+    page = Page(browser, tmp_path)
+    page.looks(width, dark=dark)
+    page.open(campaign_page(Engine.load("skink"), "powercut run --seed 1", tally, [], history, 2))
+    assert page.run("return document.documentElement.scrollWidth") <= width
+    assert page.run(WIDER_THAN_ITS_PAGE) == []
+    assert page.run(OVERLAPS) == []
+    assert [one for one in page.run(CONTRASTS) if one[0] < 4.5] == []
+    assert page.browser.get_log("browser") == []
+    assert [url for url in page.fetched() if not url.startswith(("data:", page.path.as_uri()))] == []
