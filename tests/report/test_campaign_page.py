@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""powercut run --html: the counts of the run, the findings by cause, and nothing of the clock but in its place."""
+"""powercut run --html: the counts of the run, the findings by cause, the clock in one place alone."""
 
 from __future__ import annotations
 
