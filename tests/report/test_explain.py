@@ -18,18 +18,21 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from powercut.cli import main
-from powercut.engine import Engine
+from powercut.engine import Engine, Event
+from powercut.fault import DAMAGES, TEARS, Cut, Damage, Fault, Tear
 from powercut.generate import operations
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.replay import Replay, replay
 from powercut.report.decode import Both, Line, block_lines, folded, side_by_side
+from powercut.report.faultwords import cut_words, damage_words, fails, tear_words
 from powercut.report.fields import story_fields
+from powercut.report.film import fate
 from powercut.report.owners import KINDS, read_device
 from powercut.report.page import MARKS, explain_page, shown_blocks
-from powercut.report.story import Story, tell
+from powercut.report.story import Story, shorter, tell
 from powercut.report.terminal import print_story
-from powercut.report.words import HEADLINES, tear_words
+from powercut.report.words import HEADLINES
 from powercut.run import record
 from powercut.trace import EngineRef, Trace, load, save
 from powercut.vocabulary import Profile
@@ -282,11 +285,52 @@ def test_any_bytes_are_a_block_in_lines(data: bytes, pair: bool, whole: bool) ->
 
 
 def test_every_tear_is_told_in_words() -> None:
-    from powercut.fault import TEARS, Tear
-
     texts = [tear_words(Tear(kind, 16, 3, 5)) for kind in TEARS]
     assert len({*texts}) >= len(TEARS) - 1
     assert not any(f"({kind})" in text for kind, text in zip(TEARS, texts, strict=True))
+
+
+def test_every_damage_is_told_in_words() -> None:
+    texts = [damage_words(Damage(kind, 3, 16, 8, 5, 7)) for kind in DAMAGES]
+    assert len({*texts}) == len(DAMAGES)
+    assert all("block 3" in text for text in texts)
+    assert [kind for kind in DAMAGES if fails(Damage(kind))] == list(DAMAGES[5:])
+
+
+def test_a_cut_tells_what_was_lost_torn_and_survived() -> None:
+    events = [Event("prog", block, 0, 16) for block in range(8)]
+    assert cut_words(Cut(0), events) == "The power went before the first device event."
+    lost = cut_words(Cut(6, lost=(1, 2, 3, 5)), events)
+    assert "lost: device events 2 to 4 and 6. The other 2 survived." in lost
+    under_way = cut_words(Cut(3, tear=Tear("first", 4, 2)), events)
+    assert (
+        "Device event 4 (prog of 16 bytes at block 3, offset 0), which was under way, was torn" in under_way
+    )
+    before = cut_words(Cut(3, lost=(0,), tear=Tear("half", 4, 2, back=1)), events)
+    assert "Device event 3 (prog of 16 bytes at block 2, offset 0) was torn" in before
+    assert "The other 1 survived" in before
+    assert "of the recovery" in cut_words(Cut(2), None)
+
+
+@pytest.mark.parametrize(
+    ("cut", "fates"),
+    [
+        (Cut(2), ["whole", "whole", "never", "never"]),
+        (Cut(2, lost=(0,)), ["lost", "whole", "never", "never"]),
+        (Cut(2, tear=Tear("first")), ["whole", "whole", "torn", "never"]),
+        (Cut(3, lost=(0,), tear=Tear("first", back=1)), ["lost", "whole", "torn", "never"]),
+    ],
+)
+def test_each_event_has_the_fate_that_its_cut_gives_it(cut: Cut, fates: list[str]) -> None:
+    assert [fate(cut, index) for index in range(4)] == fates
+
+
+def test_a_nested_state_is_cut_down_to_its_first_cuts() -> None:
+    cuts = (Cut(3, lost=(1,)), Cut(2), Cut(1))
+    fault = Fault("nested", cuts, None, "disk512")
+    assert shorter(fault, 3) == fault
+    assert shorter(fault, 2) == Fault("nested", cuts[:2], None, "disk512")
+    assert shorter(fault, 1) == Fault("reorder", cuts[:1], None, "disk512")
 
 
 def test_a_trace_file_is_left_as_it_was(tmp_path: Path) -> None:

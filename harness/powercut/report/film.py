@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -50,14 +50,19 @@ class Frame:
 @dataclass(slots=True)
 class Film:
     """The frames, and each distinct content of a block once. ``pair_blocks``: blocks that at some time were
-    half of a metadata pair; ``cut_frame``: the frame of the (last) cut."""
+    half of a metadata pair; ``cuts``: the frames of the cuts."""
 
     geometry: Geometry
     frames: list[Frame] = field(default_factory=list)
     versions: list[bytes] = field(default_factory=list)
     skipped: int = 0
-    cut_frame: int = 0
+    cuts: list[int] = field(default_factory=list)
     pair_blocks: set[int] = field(default_factory=set)
+
+    @property
+    def cut_frame(self) -> int:
+        """The frame of the last cut."""
+        return self.cuts[-1]
 
     def owners_at(self, index: int) -> dict[int, Owner]:
         """Whose every block is in frame ``index``."""
@@ -136,22 +141,35 @@ def film_run(maker: FilmMaker, run: Run, cut: Cut, ops: list[int | None], writer
     maker.film.skipped = first
     start = "the device as it was at the start" if first == 0 else f"the device after {first} events"
     maker.add(Frame("run", "start", first, start), run.image(first), None)
-    lost = set(cut.lost)
-    torn = cut.at - cut.tear.back if cut.tear is not None else None
     for index in range(first, cut.at):
-        event = run.event(index)
-        fate = "lost" if index in lost else "torn" if index == torn else "whole"
-        op = ops[index]
-        frame = event_frame("run", index, event, op, fate)
+        event, op = run.event(index), ops[index]
+        frame = event_frame("run", index, event, op, fate(cut, index))
         maker.add(frame, run.image(index + 1), touched(event), None if op is None else writers[op])
 
 
-def film_recovery(maker: FilmMaker, run: Run, stage: list[str]) -> None:
-    """What the engine does to the device after the cut; ``stage``: what each event belongs to."""
-    for index in range(run.event_count):
+def film_cut(maker: FilmMaker, cut: Cut, words: str, op: int | None, image: bytes) -> None:
+    """The cut, and what it leaves."""
+    maker.film.cuts.append(len(maker.film.frames))
+    maker.add(Frame("cut", "cut", cut.at, words, op), image, None)
+
+
+def film_recovery(maker: FilmMaker, run: Run, stage: Sequence[str], cut: Cut | None) -> None:
+    """What the engine does to the device after a cut, up to the next one, if there is one; ``stage``: what
+    each event belongs to."""
+    for index in range(run.event_count if cut is None else cut.at):
         event = run.event(index)
-        frame = event_frame("recovery", index, event, None, "whole", stage[index])
+        whole = "whole" if cut is None else fate(cut, index)
+        frame = event_frame("recovery", index, event, None, whole, stage[index])
         maker.add(frame, run.image(index + 1), touched(event), RECOVERY)
+
+
+def fate(cut: Cut, index: int) -> str:
+    """What became of an event when the power went: ``whole``, ``lost``, ``torn`` or ``never``."""
+    if cut.tear is not None and index == cut.at - cut.tear.back:
+        return "torn"
+    if index >= cut.at:
+        return "never"
+    return "lost" if index in cut.lost else "whole"
 
 
 def event_frame(phase: str, index: int, event: Event, op: int | None, fate: str, stage: str = "") -> Frame:

@@ -150,6 +150,8 @@ def _data(story: Story, film: Film, cells: list[tuple[int, int]]) -> dict[str, A
         "bytes": base64.b64encode(packed).decode(),
         "size": film.geometry.block_size,
         "cut": film.cut_frame,
+        "first": film.cuts[0],
+        "fates": list(story.fates),
         "skipped": film.skipped,
         "total": len(story.events),
         "ops": [[step.words, step.events.start, step.events.stop] for step in story.steps],

@@ -16,7 +16,8 @@ from powercut.replay import DEADLY, Replay
 from powercut.report.cause import Cause, cause_of
 from powercut.report.contents import Contents, compare_contents
 from powercut.report.decode import Both, Line, block_lines, side_by_side
-from powercut.report.film import Film, FilmMaker, Frame, film_recovery, film_run
+from powercut.report.faultwords import damage_words, fails
+from powercut.report.film import Film, FilmMaker, Frame, fate, film_cut, film_recovery, film_run
 from powercut.report.owners import Owner, Reading, read_device
 from powercut.run import initial_rows, record
 from powercut.trace import Trace
@@ -71,8 +72,9 @@ class Compared:
 class Story:
     """What happened. Of an engine that ended its own process only the first fields are known.
 
-    ``steps``: the operations; ``events``: of the whole uncut run; ``left`` and ``right``: which snapshots
-    ``compared`` compares.
+    ``steps``: the operations; ``events``: of the whole uncut run; ``at``: how many of them were asked for
+    before the (first) cut; ``fates``: what became of each, see film.py; ``left`` and ``right``: which snapshots
+    ``compared`` compares; ``in_flight``: whether the operation at hand was under way.
     """
 
     trace: Trace
@@ -91,6 +93,8 @@ class Story:
     cause: Cause | None = None
     littlefs: bool = False
     in_flight: bool = False
+    at: int = 0
+    fates: tuple[str, ...] = ()
 
     @property
     def violation(self) -> Violation | None:
@@ -123,13 +127,15 @@ def _fault(trace: Trace, run: Run, shown: Replay, state: int | None) -> Fault:
     """The crash state to tell about."""
     if state is not None and state > run.event_count:
         raise PowercutError(f"There is no crash state {state}: the run has {run.event_count} device events.")
-    if state is None and shown.violation is not None:
-        state = shown.violation.state
-        if state is None and shown.violation.op is not None:
-            state = _range(_events(run, len(trace.operations))[shown.violation.op], run.event_count).stop
-    if state is None:
-        state = trace.state
-    return prefix(run.event_count if state is None else min(state, run.event_count))
+    if state is not None:
+        return prefix(state)
+    violation = shown.violation
+    if violation is not None and violation.fault is not None:
+        return violation.fault
+    if violation is not None and violation.op is not None:
+        return prefix(_range(_events(run, len(trace.operations))[violation.op], run.event_count).stop)
+    there = trace.fault is not None and (trace.fault.kind == "full" or trace.fault.state <= run.event_count)
+    return trace.fault if there and trace.fault is not None else prefix(run.event_count)
 
 
 def _events(run: Run, count: int) -> list[list[int]]:
@@ -152,16 +158,20 @@ class _Teller:
     ) -> None:
         self._trace, self._engine, self._run = trace, engine, run
         self._prediction, self._shown, self._fault = prediction, shown, fault
-        self._cut: Cut = fault.cuts[0]
-        self._done, self._in_flight = run.position(self._cut.at)
         self._op_events = _events(run, len(trace.operations))
+        self._cut: Cut = fault.cuts[0]
+        if fault.kind == "full":  # its cut counts operations
+            self._cut = Cut(_first_event(self._op_events, self._cut.at, run.event_count))
+            self._done, self._in_flight = fault.cuts[0].at, False
+        else:
+            self._done, self._in_flight = run.position(self._cut.at)
         self._writers = [
             Owner("now" if i == self._hand else "earlier", f"operation {i} ({op_text(op)})")
             for i, op in enumerate(trace.operations)
         ]
         start = run.image(0)
         self._littlefs = read_device(start, trace.geometry).seen is not None
-        self._crash = run.image(self._cut.at)
+        self._crash = run.image(self._cut.at) if fault.kind == "full" else run.fault_image(fault)
 
     @property
     def _hand(self) -> int | None:
@@ -178,8 +188,7 @@ class _Teller:
             for number in numbers:
                 ops[number] = op
         film_run(maker, self._run, self._cut, ops, self._writers)
-        maker.film.cut_frame = len(maker.film.frames)
-        maker.add(Frame("cut", "cut", self._cut.at, self._cut_words(), self._hand), self._crash, None)
+        self._film_cuts(maker)
         recovered, recovery = self._recover(maker, probed)
         contents = self._contents(recovered, probed)
         snapshots = self._snapshots(maker, contents, recovered)
@@ -204,29 +213,48 @@ class _Teller:
             cause=cause,
             littlefs=self._littlefs,
             in_flight=self._in_flight,
+            at=self._cut.at,
+            fates=tuple(fate(self._cut, index) for index in range(self._run.event_count)),
         )
 
     def _probed(self) -> bool:
         violation = self._shown.violation
         return violation is not None and violation.kind in AFTER_WRITING
 
-    def _cut_words(self) -> str:
-        if self._shown.violation is not None and self._shown.violation.state is None:
+    def _film_cuts(self, maker: FilmMaker) -> None:
+        """The cut of the run, and those of recoveries, each with the recovery before it."""
+        cuts = [self._cut, *self._fault.cuts[1:]]
+        for number, cut in enumerate(cuts):
+            if number:
+                with self._run.recovery(shorter(self._fault, number)) as recovery:
+                    film_recovery(maker, recovery, ["in the recovery"] * recovery.event_count, cut)
+            last = number == len(cuts) - 1
+            image = self._crash if last else self._run.fault_image(shorter(self._fault, number + 1))
+            film_cut(maker, cut, self._cut_words(number), self._hand, image)
+
+    def _cut_words(self, number: int) -> str:
+        if self._shown.violation is not None and self._shown.violation.fault is None:
             return "here the run went wrong, without any power cut"
-        return "the power goes"
+        if self._fault.damage is not None:
+            return f"the device was closed cleanly; then {damage_words(self._fault.damage)}"
+        if self._fault.kind == "full":
+            return "from here on the device is filled until it has no free block left"
+        return "the power goes" if number == 0 else "the power goes again, in the recovery"
 
     # --- the recovery ------------------------------------------------------------------------------------
 
     def _recover(self, maker: FilmMaker, probed: bool) -> tuple[bytes | None, str]:
         """What mounting (and, if ``probed``, setting a fresh key) does to the crash state: the device after
         it, None where it does not mount, and the words."""
+        if self._fault.kind == "full" or fails(self._fault.damage):
+            return None, ""
         operations = [Op("set", PROBE_KEY, value=Literal(PROBE_KEY))] if probed else []
         try:
             mount_events = self._recovery(()).event_count
             with self._recovery(operations) as recovery:
                 stages = ["in the mount"] * mount_events
                 stages += ["in the fresh set"] * (recovery.event_count - mount_events)
-                film_recovery(maker, recovery, stages)
+                film_recovery(maker, recovery, stages, None)
                 words = _recovery_words(mount_events, recovery, probed)
                 return recovery.image(recovery.event_count), words
         except EngineRefusedError as error:
@@ -239,7 +267,10 @@ class _Teller:
 
     # --- the store ---------------------------------------------------------------------------------------
 
-    def _contents(self, recovered: bytes | None, probed: bool) -> Contents:
+    def _contents(self, recovered: bytes | None, probed: bool) -> Contents | None:
+        """None: of a device that fails nothing can be shown here."""
+        if fails(self._fault.damage):
+            return None
         image = recovered if probed and recovered is not None else self._crash
         disk: Reading | None = read_device(image, self._trace.geometry) if self._littlefs else None
         return compare_contents(
@@ -254,17 +285,15 @@ class _Teller:
     # --- snapshots and blocks ----------------------------------------------------------------------------
 
     def _snapshots(
-        self, maker: FilmMaker, contents: Contents, recovered: bytes | None
+        self, maker: FilmMaker, contents: Contents | None, recovered: bytes | None
     ) -> tuple[Snapshot, ...]:
         film, hand = maker.film, self._hand
         events = range(0) if hand is None else _range(self._op_events[hand], self._cut.at)
-        before = (
-            min(max(events.start - film.skipped, 0), film.cut_frame - 1) if events else film.cut_frame - 1
-        )
+        before = min(max(events.start - film.skipped, 0), film.cuts[0] - 1) if events else film.cuts[0] - 1
         title = "before the first operation" if hand is None else f"before operation {hand}"
         found = [
             self._of_frame("before", title, film, before, self._run.image(film.skipped + before)),
-            self._of_frame("cut", "at the cut", film, film.cut_frame, self._crash),
+            self._of_frame("cut", self._cut_title(), film, film.cut_frame, self._crash),
         ]
         if recovered is not None:
             title = "after the fresh set" if self._probed() else "after the recovery"
@@ -272,14 +301,19 @@ class _Teller:
         found.append(self._expected(contents, found[0], events))
         return tuple(found)
 
-    def _expected(self, contents: Contents, before: Snapshot, events: range) -> Snapshot:
+    def _cut_title(self) -> str:
+        return {"damage": "damaged", "full": "before it is filled"}.get(self._fault.kind, "at the cut")
+
+    def _expected(self, contents: Contents | None, before: Snapshot, events: range) -> Snapshot:
         """The device as an uncut run has it where the store is the nearest allowed one."""
-        if self._in_flight and contents.done == self._done:
+        done = self._done if contents is None else contents.done
+        if self._in_flight and done == self._done:
             return replace(before, name="expected")
         at = events.stop if self._in_flight else self._cut.at
-        if contents.done < self._done:  # durable on sync: an older store is allowed
-            at = _range(self._op_events[max(contents.done - 1, 0)], 0).stop
-        title = f"uncut, after operation {contents.done - 1}" if contents.done else "uncut, at the start"
+        if done < self._done:  # durable on sync: an older store is allowed
+            at = _range(self._op_events[max(done - 1, 0)], 0).stop
+        title = f"uncut, after operation {done - 1}" if done else "uncut, at the start"
+        title = "undamaged" if self._fault.damage is not None else title
         image = self._run.image(at)
         maker = FilmMaker(self._trace.geometry, littlefs=self._littlefs)
         maker.add(Frame("run", "start", at, title), image, None)
@@ -326,6 +360,22 @@ class _Teller:
             events = _range(self._op_events[index], 0)
             steps.append(Step(index, op_text(op), self._run.code(index), events, place))
         return tuple(steps)
+
+
+def _first_event(events: list[list[int]], op: int, otherwise: int) -> int:
+    """The first device event of an operation, or of the next one that makes any."""
+    return next((numbers[0] for numbers in events[op:] if numbers), otherwise)
+
+
+def shorter(fault: Fault, count: int) -> Fault:
+    """The crash state after the first ``count`` cuts of a nested one."""
+    if count == len(fault.cuts):
+        return fault
+    first = fault.cuts[0]
+    single = (
+        "torn" if first.tear and not first.tear.back else "reorder" if first.lost or first.tear else "prefix"
+    )
+    return Fault("nested" if count > 1 else single, fault.cuts[:count], None, fault.model)
 
 
 def _recovery_words(mount_events: int, recovery: Run, probed: bool) -> str:

@@ -27,6 +27,8 @@ _COLOURS = {
     "earlier": "blue", "kept": "magenta", "stale": "dim", "free": "dim",
 }  # fmt: skip
 
+_FATES = {"whole": "", "lost": "red strike", "torn": "red underline", "never": "dim"}
+_MORE = {"lost": "struck out: lost", "torn": "underlined: torn"}
 _EVENTS = {"prog": "■", "erase": "□", "sync": "┃"}
 
 
@@ -89,19 +91,19 @@ def _time_line(story: Story) -> RenderableType:
     if last < len(story.steps):
         table.add_row("", Text(f"… {len(story.steps) - last} operations behind", "dim"), "", "")
     legend = "■ prog  □ erase  ┃ sync  ⚡ the power goes  dim: never happened"
-    return Group(table, Text(legend, "dim"))
+    more = [text for name, text in _MORE.items() if name in story.fates]
+    return Group(table, Text("  ".join([legend, *more]), "dim"))
 
 
 def _marks(story: Story, step: Step) -> Text:
     """Each event as its number and mark; the cut where it is."""
     text = Text()
-    state = None if story.fault is None else story.fault.state
-    lost = story.fault.cuts[0].lost if story.fault is not None else ()
+    state = None if story.fault is None else story.at
     for number in step.events:
         if number == state and number > step.events.start:
             text.append("⚡ ", "bold red")
         event = story.events[number]
-        style = "dim" if state is not None and number >= state else "red strike" if number in lost else ""
+        style = _FATES[story.fates[number]]
         text.append(f"{number + 1}{_EVENTS[event.kind]}", style)
         text.append(" ")
     if state is not None and len(step.events) and state == step.events.stop:

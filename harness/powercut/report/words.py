@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from powercut.fault import Cut
-from powercut.faultwords import tear_words
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
+from powercut.report.faultwords import cut_words, damage_words
 from powercut.report.story import AFTER_WRITING, Step, Story
 
 #: What each kind of violation means, as a headline.
@@ -55,18 +54,6 @@ def headline(story: Story) -> str:
     return HEADLINES.get(story.violation.kind, story.violation.kind)
 
 
-def _list(numbers: list[int]) -> str:
-    """``1, 2 and 5``; runs as ``1 to 4``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    texts = [f"{a}" if a == b else f"{a} and {b}" if b == a + 1 else f"{a} to {b}" for a, b in runs]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
 def narrative(story: Story) -> list[tuple[str, str]]:
     """(title, sentences), in the order in which it happened."""
     if story.fault is None:
@@ -94,7 +81,7 @@ def _before(story: Story) -> str:
 
 def _at_hand(story: Story, hand: Step) -> str:
     assert story.fault is not None
-    at = story.fault.state
+    at = story.at
     made = f"{len(hand.events)} device events" if len(hand.events) != 1 else "1 device event"
     name = f"Operation {hand.index}, {hand.words},"
     if story.in_flight:
@@ -105,36 +92,18 @@ def _at_hand(story: Story, hand: Step) -> str:
 
 def _cuts(story: Story) -> Iterator[tuple[str, str]]:
     assert story.fault is not None
-    if story.violation is not None and story.violation.state is None:
+    if story.violation is not None and story.violation.fault is None:
         yield "No cut", story.violation.words
         return
+    if story.fault.damage is not None:
+        yield "The damage", f"The device was closed cleanly. Then {damage_words(story.fault.damage)}."
+        return
+    if story.fault.kind == "full":
+        yield "Full", "Then values were set until the device had no free block left."
+        return
     for number, cut in enumerate(story.fault.cuts):
-        title = "The cut" if number == 0 else f"Cut {number + 1}, of the recovery"
-        yield title, cut_words(cut, story if number == 0 else None)
-
-
-def cut_words(cut: Cut, story: Story | None) -> str:
-    """Where a cut is, what survived it, what did not."""
-    total = "" if story is None else f" of {len(story.events)}"
-    if cut.at == 0:
-        words = "The power went before the first device event."
-    else:
-        event = "" if story is None else f" ({story.events[cut.at - 1]})"
-        words = f"The power went after device event {cut.at}{total}{event}."
-    survived = cut.at - len(cut.lost)
-    if cut.lost:
-        words += f" Not yet synced, and lost: {_events([number + 1 for number in cut.lost])}."
-        words += f" The other {survived} survived."
-    elif cut.at and cut.tear is None:
-        words += " All of them survived." if cut.at > 1 else " It survived."
-    if cut.tear is not None:
-        which = cut.at - cut.tear.back + 1
-        words += f" Device event {which} was torn: {tear_words(cut.tear)}."
-    return words
-
-
-def _events(numbers: list[int]) -> str:
-    return f"device {'event' if len(numbers) == 1 else 'events'} {_list(numbers)}"
+        title = "The cut" if number == 0 else f"Cut {number + 1}, in the recovery"
+        yield title, cut_words(cut, story.events if number == 0 else None)
 
 
 def _expected(story: Story, hand: Step | None) -> str:
@@ -156,7 +125,7 @@ def _found(story: Story, contents: Contents) -> Iterator[str]:
         keys = "1 key" if len(contents.rows) == 1 else f"{len(contents.rows) + contents.more} keys"
         yield f"{keys.capitalize()} differ{'s' if keys == '1 key' else ''} from the nearest of that."
         yield from (_key_words(row) for row in contents.rows[:3])
-    if kind not in ("", "content") and story.violation is not None and story.violation.state is not None:
+    if kind not in ("", "content") and story.violation is not None and story.violation.fault is not None:
         yield f"{HEADLINES.get(kind, kind)}."
 
 

@@ -199,10 +199,10 @@
   const slots = [];
   data.frames.forEach((frame, i) => {
     slots.push({ frame, step: i });
-    if (frame.k === "cut" && i === data.cut) {
-      const hand = data.ops.find(([, from, to]) => from < frame.n && frame.n < to);
+    if (i === data.first) {
+      const hand = data.ops.find(([, from, to]) => from <= frame.n && frame.n < to);
       for (let n = frame.n; hand && n < Math.min(hand[2], frame.n + 12); n++) {
-        slots.push({ never: true, frame: { k: data.events[n][0], n: n + 1, p: "run", z: [0, data.events[n][1]] } });
+        slots.push({ never: data.fates[n] !== "torn", ghost: true, frame: { k: data.events[n][0], n: n + 1, p: "run", f: data.fates[n], z: [0, data.events[n][1]] } });
       }
     }
   });
@@ -226,16 +226,16 @@
   function drawOperations(svg, shown, wide) {
     let start = 0;
     const name = (slot) => {
-      if (slot.never) return "never";
+      if (slot.ghost) return "never";
       if (slot.frame.p === "recovery") return "recovery";
       if (slot.frame.k === "start" || slot.frame.k === "cut") return slot.frame.k;
       return data.ops.findIndex(([, from, to]) => from < slot.frame.n && slot.frame.n <= to);
     };
     for (let i = 1; i <= shown.length; i++) {
       if (i < shown.length && name(shown[i]) === name(shown[start])) continue;
-      const group = name(shown[start]), what = group === "never" ? data.frames[data.cut].op : group, x = start * wide + 1, w = (i - start) * wide - 2;
+      const group = name(shown[start]), what = group === "never" ? data.frames[data.first].op : group, x = start * wide + 1, w = (i - start) * wide - 2;
       if (what !== "start" && what !== "cut" && what !== -1) {
-        const cut = data.frames[data.cut].op;
+        const cut = data.frames[data.first].op;
         draw(svg, "rect", { x, y: 4, width: w, height: 24, rx: 5, class: "oplane" + (group === "never" ? " gone" : what === cut ? " hand" : "") });
         const text = group === "recovery" ? "recovery" : group === "never" ? "never happened" : what + " " + data.ops[what][0];
         const fit = Math.floor((w - 10) / 7.4);
@@ -261,11 +261,12 @@
     } else {
       draw(group, "line", { x1: middle, x2: middle, y1: 4, y2: 100, class: "cutline", "stroke-dasharray": "6 4" });
     }
-    if (frame.f) draw(group, "path", { d: `M${middle - half} 58L${middle + half} 88M${middle + half} 58L${middle - half} 88`, class: "lostx" });
+    if (frame.f === "torn") draw(group, "rect", { x: middle - half - 3, y: 50, width: 2 * half + 6, height: 40, rx: 4, class: "s-torn" });
+    if (frame.f === "lost") draw(group, "path", { d: `M${middle - half} 58L${middle + half} 88M${middle + half} 58L${middle - half} 88`, class: "lostx" });
     const label = frame.k === "cut" ? "⚡" : frame.k === "start" ? "" : String(frame.n);
     draw(group, "text", { x: middle, y: 103, "text-anchor": "middle", class: frame.k === "cut" ? "cuttext" : "small" }, label);
     if (slot.step === step) draw(svg, "rect", { x: x + 1.5, y: 32, width: wide - 3, height: 76, rx: 6, class: "here" });
-    if (!slot.never) draw(svg, "rect", { x, y: 0, width: wide, height: 118, class: "pick" }).addEventListener("click", () => go(slot.step));
+    if (!slot.ghost) draw(svg, "rect", { x, y: 0, width: wide, height: 118, class: "pick" }).addEventListener("click", () => go(slot.step));
   }
 
   // --- hands --------------------------------------------------------------------------------------------------
