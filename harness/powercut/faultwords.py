@@ -32,10 +32,10 @@ def tear_words(tear: Tear) -> str:
 
 
 def _mask(bits: int) -> str:
-    return _list([number for number in range(bits.bit_length()) if bits >> number & 1])
+    return listed([number for number in range(bits.bit_length()) if bits >> number & 1])
 
 
-def _list(numbers: list[int]) -> str:
+def listed(numbers: list[int]) -> str:
     """``1, 2 and 5``; runs as ``1 to 4``."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -67,7 +67,7 @@ def cut_words(cut: Cut, total: int, describe: Describe | None = None) -> str:
         words = f"Power cut during {event(cut.at)}: {tear_words(cut.tear)}"
     if cut.lost:
         numbers = [number + 1 for number in cut.lost]
-        words += f", with {'events' if len(numbers) > 1 else 'event'} {_list(numbers)} lost"
+        words += f", with {'events' if len(numbers) > 1 else 'event'} {listed(numbers)} lost"
     if cut.tear is not None and cut.tear.back > 0:
         words += f", and event {cut.at - cut.tear.back + 1} torn: {tear_words(cut.tear)}"
     return words

@@ -20,12 +20,13 @@ from rich.console import Console
 from powercut.cli import main
 from powercut.engine import Engine, Event
 from powercut.fault import DAMAGES, TEARS, Cut, Damage, Fault, Tear
+from powercut.faultwords import damage_words, tear_words
 from powercut.generate import operations
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.replay import Replay, replay
+from powercut.report.cuts import cut_words, fails
 from powercut.report.decode import Both, Line, block_lines, folded, side_by_side
-from powercut.report.faultwords import cut_words, damage_words, fails, tear_words
 from powercut.report.fields import story_fields
 from powercut.report.film import fate
 from powercut.report.owners import KINDS, read_device

@@ -8,6 +8,8 @@ from typing import Any
 
 from powercut.campaign import Tally
 from powercut.engine import Engine
+from powercut.explorer import Count
+from powercut.fault import KINDS
 from powercut.report.findings import group
 from powercut.report.history import History
 from powercut.report.page import render
@@ -26,37 +28,35 @@ KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Crash states of one kind under one device model: as counted; see docs/faults.md."""
+    """Crash states of one kind under one device model, as counted; ``claimed``: whether the engine claims to
+    survive them."""
 
     model: str
     kind: str
-    total: int
-    checked: int
-    identical: int
-    unread: int = 0
-    sampled: int = 0
-    beyond: int = 0
-
-    @property
-    def left(self) -> int:
-        """Neither judged nor passed over."""
-        return self.total - self.checked - self.identical - self.unread
-
-    @property
-    def exhaustive(self) -> bool:
-        """Whether there is no more of this kind."""
-        return self.left == 0 and self.beyond == 0
+    count: Count
+    claimed: bool
 
     @property
     def parts(self) -> list[tuple[str, int, float]]:
         """(name, states, percent) of what the total is made of."""
         names = ("checked", "identical", "unread", "left")
-        return [(name, getattr(self, name), 100 * getattr(self, name) / max(self.total, 1)) for name in names]
+        sizes = [(name, int(getattr(self.count, name))) for name in names]
+        return [(name, size, 100 * size / max(self.count.total, 1)) for name, size in sizes]
 
 
-def covered(tally: Tally) -> tuple[Covered, ...]:
-    """The counts of a tally by model and kind."""
-    return (Covered("", "prefix", tally.total, tally.checked, tally.identical),)
+def covered(tally: Tally, engine: Engine) -> tuple[Covered, ...]:
+    """The counts of a tally, in the order of the kinds, and within one of the models."""
+    rows = sorted(tally.counts.items(), key=lambda one: (KINDS.index(one[0][1]), one[0][0]))
+    claims = engine.claims()
+    return tuple(
+        Covered(model, kind, count, _is_claimed(kind, model, claims)) for (model, kind), count in rows
+    )
+
+
+def _is_claimed(kind: str, model: str, claims: frozenset[str]) -> bool:
+    if kind == "damage":
+        return bool({"damage", "damage-past"} & claims)
+    return not model or model in claims
 
 
 def campaign_page(
@@ -64,20 +64,16 @@ def campaign_page(
 ) -> str:
     """The page. ``command``: what runs the same again; ``jobs``: processors. All but what stands in the
     section ``clock`` depends on the campaign alone."""
-    rows = covered(tally)
-    sums = {
-        name: sum(getattr(row, name) for row in rows)
-        for name in ("total", "checked", "identical", "unread", "left")
-    }
     return render(
         "campaign.html",
         engine=engine,
         command=command,
         tally=tally,
-        rows=rows,
-        sums=sums,
+        rows=covered(tally, engine),
+        sums=tally.sum,
         kind_words=KIND_WORDS,
         findings=group(tally.failures, saved),
+        unclaimed=group(tally.unclaimed, ()),
         chart=_chart(history),
         jobs=jobs,
     )

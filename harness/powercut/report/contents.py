@@ -15,6 +15,9 @@ from powercut_models import Difference, Row
 #: The entry that the write probe makes, at the time of its one operation.
 PROBE_ROW = Row(PROBE_KEY, "value", PROBE_KEY, clock(0))
 
+#: What fills a device up begins so: ``PC_FILL_KEY``; it is no part of what is compared.
+FILL_KEY = b"powercut-fill-"
+
 #: Keys that differ and are told one by one.
 KEYS_MAX = 50
 
@@ -92,7 +95,8 @@ def _without_probe(rows: list[Row], probed: bool) -> list[Row]:
 
 def _shown(run: Run, image: bytes) -> tuple[str, list[Row] | None]:
     try:
-        return "", run.engine.entries(image, run.geometry, run.options)
+        rows = run.engine.entries(image, run.geometry, run.options)
+        return "", [row for row in rows if not row.key.startswith(FILL_KEY)]
     except EngineRefusedError as error:
         return str(error), None
 
@@ -103,6 +107,7 @@ def _entries(disk: Reading | None) -> list[Row] | None:
     return [
         Row(one.key, one.kind, one.data, one.time if one.kind == "value" else None)
         for one in disk.seen.entries
+        if not one.key.startswith(FILL_KEY)
     ]
 
 

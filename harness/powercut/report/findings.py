@@ -46,7 +46,12 @@ def cause(failure: Failure) -> str:
     """What other failures of the same mistake have in common with this one: the engine's answer, the kind of
     operation, the kind of crash state, and what the first key that differs is instead of what."""
     violation = first_of_kind(failure)
-    parts = [_operation(failure, violation), _code(violation), *_difference(violation)]
+    parts = [
+        _operation(failure, violation),
+        _crash_state(violation),
+        _code(violation),
+        *_difference(violation),
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -61,6 +66,15 @@ def _operation(failure: Failure, violation: Violation) -> str:
         return "between two operations" if violation.state is not None else ""
     when = "in" if violation.state is not None else "of"
     return f"{when} a {failure.trace.operations[violation.op].kind}"
+
+
+def _crash_state(violation: Violation) -> str:
+    """What kind it is, where it is more than a cut between two events; and whose device."""
+    if violation.fault is None or violation.fault.kind == "prefix":
+        return ""
+    on = f" on {violation.model}" if violation.model else ""
+    damage = violation.fault.damage
+    return f"{violation.fault.kind}{on}" if damage is None else f"damage ({damage.kind.replace('_', ' ')})"
 
 
 def _code(violation: Violation) -> str:

@@ -30,7 +30,7 @@ class History:
 
     def add(self, tally: Tally, running: int) -> None:
         """Keeps a moment; ``running``: crash states of the traces still under way."""
-        states = tally.checked + tally.identical + running
+        states = tally.sum.checked + tally.sum.identical + tally.sum.unread + running
         if tally.seconds - self.moments[-1].seconds < self._step:
             return
         self.moments.append(Moment(tally.seconds, max(states, self.moments[-1].states), len(tally.failures)))

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from powercut.engine import PROBE_KEY, Engine, EngineRefusedError, Event, Run
 from powercut.errors import PowercutError
 from powercut.fault import Cut, Fault, prefix
+from powercut.faultwords import damage_words
 from powercut.judge import Violation
 from powercut.ops import Literal, Op, op_text
 from powercut.predict import Prediction, predict
 from powercut.replay import DEADLY, Replay
 from powercut.report.cause import Cause, cause_of
 from powercut.report.contents import Contents, compare_contents
+from powercut.report.cuts import fails
 from powercut.report.decode import Both, Line, block_lines, side_by_side
-from powercut.report.faultwords import damage_words, fails
 from powercut.report.film import Film, FilmMaker, Frame, fate, film_cut, film_recovery, film_run
 from powercut.report.owners import Owner, Reading, read_device
 from powercut.run import initial_rows, record
@@ -73,8 +74,8 @@ class Story:
     """What happened. Of an engine that ended its own process only the first fields are known.
 
     ``steps``: the operations; ``events``: of the whole uncut run; ``at``: how many of them were asked for
-    before the (first) cut; ``fates``: what became of each, see film.py; ``left`` and ``right``: which snapshots
-    ``compared`` compares; ``in_flight``: whether the operation at hand was under way.
+    before the (first) cut; ``fates``: what became of each, see film.py; ``left`` and ``right``: which
+    snapshots ``compared`` compares; ``in_flight``: whether the operation at hand was under way.
     """
 
     trace: Trace
@@ -171,7 +172,7 @@ class _Teller:
         ]
         start = run.image(0)
         self._littlefs = read_device(start, trace.geometry).seen is not None
-        self._crash = run.image(self._cut.at) if fault.kind == "full" else run.fault_image(fault)
+        self._crash = run.fault_image(fault)
 
     @property
     def _hand(self) -> int | None:
@@ -236,9 +237,9 @@ class _Teller:
         if self._shown.violation is not None and self._shown.violation.fault is None:
             return "here the run went wrong, without any power cut"
         if self._fault.damage is not None:
-            return f"the device was closed cleanly; then {damage_words(self._fault.damage)}"
-        if self._fault.kind == "full":
-            return "from here on the device is filled until it has no free block left"
+            return f"the device was closed cleanly; then: {damage_words(self._fault.damage)}"
+        if self._fault.kind == "full" and number == 0:
+            return "here the device was filled until it had no free block left"
         return "the power goes" if number == 0 else "the power goes again, in the recovery"
 
     # --- the recovery ------------------------------------------------------------------------------------
@@ -246,7 +247,7 @@ class _Teller:
     def _recover(self, maker: FilmMaker, probed: bool) -> tuple[bytes | None, str]:
         """What mounting (and, if ``probed``, setting a fresh key) does to the crash state: the device after
         it, None where it does not mount, and the words."""
-        if self._fault.kind == "full" or fails(self._fault.damage):
+        if fails(self._fault.damage):
             return None, ""
         operations = [Op("set", PROBE_KEY, value=Literal(PROBE_KEY))] if probed else []
         try:
@@ -302,7 +303,7 @@ class _Teller:
         return tuple(found)
 
     def _cut_title(self) -> str:
-        return {"damage": "damaged", "full": "before it is filled"}.get(self._fault.kind, "at the cut")
+        return {"damage": "damaged", "full": "full"}.get(self._fault.kind, "at the cut")
 
     def _expected(self, contents: Contents | None, before: Snapshot, events: range) -> Snapshot:
         """The device as an uncut run has it where the store is the nearest allowed one."""
@@ -371,6 +372,8 @@ def shorter(fault: Fault, count: int) -> Fault:
     """The crash state after the first ``count`` cuts of a nested one."""
     if count == len(fault.cuts):
         return fault
+    if fault.kind == "full":
+        return replace(fault, cuts=fault.cuts[:count])
     first = fault.cuts[0]
     single = (
         "torn" if first.tear and not first.tear.back else "reorder" if first.lost or first.tear else "prefix"

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from powercut.faultwords import damage_words
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
-from powercut.report.faultwords import cut_words, damage_words
+from powercut.report.cuts import cut_words
 from powercut.report.story import AFTER_WRITING, Step, Story
 
 #: What each kind of violation means, as a headline.
@@ -24,6 +25,7 @@ HEADLINES: Final[dict[str, str]] = {
     "check": "The engine's own check finds a fault in its store",
     "reader": "Another engine sees something else on the same device",
     "full": "On a full device an operation does what it must not",
+    "overwrite": "The engine programs bytes that were not erased",
     "crash": "The engine ended its own process",
     "hang": "The engine did not come back",
 }
@@ -96,12 +98,12 @@ def _cuts(story: Story) -> Iterator[tuple[str, str]]:
         yield "No cut", story.violation.words
         return
     if story.fault.damage is not None:
-        yield "The damage", f"The device was closed cleanly. Then {damage_words(story.fault.damage)}."
-        return
-    if story.fault.kind == "full":
-        yield "Full", "Then values were set until the device had no free block left."
+        yield "The damage", f"The device was closed cleanly. Then: {damage_words(story.fault.damage)}."
         return
     for number, cut in enumerate(story.fault.cuts):
+        if story.fault.kind == "full" and number == 0:
+            yield "Full", "Then values were set until the device had no free block left."
+            continue
         title = "The cut" if number == 0 else f"Cut {number + 1}, in the recovery"
         yield title, cut_words(cut, story.events if number == 0 else None)
 
