@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from selenium import webdriver
 from powercut.campaign import Failure, Tally
 from powercut.cli import main
 from powercut.engine import Engine
+from powercut.explorer import Count
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Literal, Op
-from powercut.report.campaign import Covered, campaign_page
+from powercut.report.campaign import campaign_page, covered
 from powercut.report.findings import group
 from powercut.report.history import MOMENTS_MAX, History
 from powercut.trace import EngineRef, Trace
@@ -32,6 +34,11 @@ TRACE = Trace(Geometry(), (SET, RENAME), EngineRef("skink"))
 
 def failure(index: int, kind: str, op: int, code: str = "OK", *differences: str) -> Failure:
     return Failure(index, TRACE, (Violation(kind, 3 + index, op, code, f"words {index}", differences),))
+
+
+def counted(states: int, seconds: float, failures: Sequence[Failure] = ()) -> Tally:
+    counts = {("", "prefix"): Count(total=states, checked=states)}
+    return Tally(counts=counts, seconds=seconds, failures=list(failures))
 
 
 def page_of(tmp_path: Path, *arguments: object) -> str:
@@ -96,17 +103,23 @@ def test_failures_are_grouped_by_kind_answer_operation_and_difference() -> None:
 
 
 def test_nothing_is_called_exhaustive_that_is_not() -> None:
-    whole = Covered("", "torn", 10, 6, 3, 1)
-    assert whole.exhaustive
-    assert not replace(whole, checked=5).exhaustive
-    assert not replace(whole, beyond=1, sampled=4).exhaustive
-    assert sum(number for _, number, _ in replace(whole, checked=2).parts) == 10
+    whole = Count(total=10, checked=6, identical=3, unread=1)
+    for count, said in (
+        (whole, "exhaustive"),
+        (replace(whole, checked=5), "some are left"),
+        (replace(whole, beyond=1, sampled=4), "a part"),
+    ):
+        tally = Tally(counts={("disk512", "torn"): count})
+        (row,) = covered(tally, Engine.load("skink"))
+        assert sum(number for _, number, _ in row.parts) == 10
+        page = campaign_page(Engine.load("skink"), "x", tally, [], History(), 1)
+        assert re.findall(r'<span class="tag \w+">([^<]*)</span>', page) == [said]
 
 
 def test_the_history_of_a_long_campaign_stays_short_and_true() -> None:
     history = History()
     for second in range(100_000):
-        history.add(Tally(checked=10 * second, seconds=float(second)), 0)
+        history.add(counted(10 * second, float(second)), 0)
     assert len(history.moments) <= MOMENTS_MAX
     rates = history.rates()
     assert 2 <= len(rates) <= 60
@@ -128,10 +141,16 @@ def test_it_is_legible_everywhere(browser: webdriver.Chrome, tmp_path: Path, wid
         failure(0, "content", 1, "OK", f'"{"k" * 200}": expected nothing, found ""'),
         failure(1, "mount", 1, "IO"),
     ]
-    tally = Tally(2, 4, 60, 62, 40, 20, seconds=3.0, failures=failures, interrupted=True)
+    counts = {
+        ("", "prefix"): Count(total=62, checked=40, identical=20),
+        ("virtio-writethrough", "torn"): Count(
+            total=4_000_000, checked=2_000_000, unread=9, beyond=7, sampled=8
+        ),
+    }
+    tally = Tally(2, 4, 60, counts, 3.0, True, failures, failures, 17)
     history = History()
     for second in range(1, 4):
-        history.add(Tally(checked=second * second, seconds=second, failures=failures[: second - 1]), 0)
+        history.add(counted(second * second, second, failures[: second - 1]), 0)
     page = Page(browser, tmp_path)
     page.looks(width, dark=dark)
     page.open(campaign_page(Engine.load("skink"), "powercut run --seed 1", tally, [], history, 2))

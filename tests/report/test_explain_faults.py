@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: ISC
+"""powercut explain on every kind of crash state: the cut leaves the device that the explorer judged, each
+event has the fate that the state gives it, and whatever the state, there is a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from powercut import devices
+from powercut.engine import Engine
+from powercut.explorer import ExploreOptions
+from powercut.fault import KINDS, Cut, Fault
+from powercut.geometry import Geometry
+from powercut.ops import Generated, Literal, Op
+from powercut.replay import Replay, replay
+from powercut.report.fields import story_fields
+from powercut.report.page import explain_page
+from powercut.report.story import Story, shorter, tell
+from powercut.run import record
+from powercut.trace import EngineRef, Trace
+
+from .conftest import Mutant
+from .test_explain import told_text
+
+SKINK = Engine.load("skink")
+OPS = (
+    Op("set", b"a/b", value=Literal(b"one")),
+    Op("set", b"c", value=Generated(3, 700)),
+    Op("rename", b"a/b", b"d"),
+)
+TRACE = Trace(Geometry(16, 16, 512, 16), OPS, EngineRef("skink", SKINK.version))
+MODELS = devices.named(["nor", "disk512", "hostile"])
+
+
+def faults(kind: str, most: int = 12) -> list[Fault]:
+    """Some crash states of a kind, from all over the run."""
+    with record(TRACE, SKINK) as run:
+        options = ExploreOptions(kinds=frozenset({kind}), models=MODELS, samples=1)
+        if kind != "nested":
+            found = run.list(options)
+        else:
+            found = [
+                Fault("nested", (Cut(at), Cut(first), *more))
+                for at in range(run.event_count + 1)
+                for first in range(events_of(run, at) + 1)
+                for more in ((), (Cut(0),))
+            ]
+    step = max(len(found) // most, 1)
+    return found[::step]
+
+
+def events_of(run: object, at: int) -> int:
+    with run.recovery(Fault("prefix", (Cut(at),))) as recovery:  # type: ignore[attr-defined]
+        return int(recovery.event_count)
+
+
+def story_of(fault: Fault) -> Story:
+    trace = replace(TRACE, fault=fault)
+    return tell(trace, SKINK, Replay(trace, None, 0, ""))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_cut_leaves_the_device_that_the_explorer_judges(kind: str) -> None:
+    chosen = faults(kind)
+    assert len(chosen) >= 4
+    with record(TRACE, SKINK) as run:
+        for fault in chosen:
+            story = story_of(fault)
+            film = story.film
+            assert film is not None
+            assert story.fault == fault
+            assert len(film.cuts) == len(fault.cuts)
+            for number, frame in enumerate(film.cuts, 1):
+                blocks = film.blocks_at(frame)
+                image = b"".join(film.versions[blocks[block]] for block in range(16))
+                assert image == run.fault_image(shorter(fault, number)), (fault, number)
+            assert story.snapshot("cut").image == run.fault_image(fault)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_its_page_its_text_and_its_json(kind: str) -> None:
+    for fault in faults(kind, 3):
+        story = story_of(fault)
+        page = explain_page(story, "x")
+        assert page == explain_page(story_of(fault), "x")
+        assert story_fields(story)["fault"]["kind"] == kind
+        said = told_text(story)
+        for word in ("lost", "torn"):
+            assert (word in story.fates) == (f"{word}" in said.partition("Time line")[0])
+        assert f'ev prog {story.fates[0]}"' in page or f'ev erase {story.fates[0]}"' in page
+
+
+def test_a_write_that_was_lost_for_want_of_a_sync_is_shown_as_lost(mutant: Mutant) -> None:
+    library = mutant("90-sync-left-out")
+    engine = Engine.load(library)
+    fault = Fault("reorder", (Cut(1, lost=(0,)),), None, "disk512")
+    trace = Trace(
+        Geometry(16, 16, 512, 16),
+        (Op("set", b"d", value=Literal(b"x")),),
+        EngineRef(engine.name, engine.version),
+        fault=fault,
+        models=("disk512",),
+    )
+    story = tell(trace, engine, replay(trace, library, isolated=False))
+    assert story.violation is not None
+    assert story.fates[0] == "lost"
+    assert story.contents is not None
+    assert [(row.key, row.found) for row in story.contents.rows] == [(b"d", "nothing")]
+    assert "Not yet synced, and lost: device event 1." in told_text(story)
+    assert 'class="ev prog lost"' in explain_page(story, "x")
