@@ -218,5 +218,6 @@ def coverage(source: ExhaustiveSource, tally: Tally) -> dict[str, Any]:
         cuts = f"{states.total - states.left:,} of their {states.total:,} crash states"
         if states.beyond:
             cuts += f", at {states.beyond:,} cuts not all that there are"
-        words = f"not {source}: {ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
+        only = "only " if ran < source.total else ""
+        words = f"not {source}: {only}{ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
     return {"sequences": source.total, "run": ran, "exhaustive": exhaustive, "words": words}
