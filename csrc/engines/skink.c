@@ -418,7 +418,7 @@ const struct pc_engine *powercut_engine(void) {
         .durability = PC_DURABLE_ON_RETURN,
         .name = "skink",
         .version = SKINK_VERSION,
-        .claims = "nor nand disk512 disk4k virtio-writethrough hostile damage-past?value_checks",
+        .claims = "nor nand disk512 disk4k virtio-writethrough hostile",
         .format = adapter_format,
         .mount = adapter_mount,
         .unmount = adapter_unmount,
