@@ -14,9 +14,12 @@ from powercut.fault import Fault
 from powercut.geometry import Geometry
 from powercut.trace import EngineOptions
 
-#: Claims that are no device models. ``damage``: what can be read of a damaged store is the store as it was;
-#: ``damage-past``: each entry shown was once there; ``silent``: writes that do nothing are noticed.
-OTHERS = ("damage", "damage-past", "silent")
+#: Claims about damage, of which one is enough. ``damage``: what can be read of a damaged store is the store as it was;
+#: ``damage-past``: each entry shown was once there.
+DAMAGE = frozenset({"damage", "damage-past"})
+
+#: The claim that writes that do nothing are noticed.
+SILENT = frozenset({"silent"})
 
 _SILENT = frozenset({"prog_nothing", "erase_nothing"})
 
@@ -35,7 +38,7 @@ def active(claims: Iterable[tuple[str, str]], options: EngineOptions) -> frozens
 def is_claimed(fault: Fault, claims: frozenset[str]) -> bool:
     """Whether the engine claims to survive the crash state."""
     if fault.damage is not None:
-        need = {"silent"} if fault.damage.kind in _SILENT else {"damage", "damage-past"}
+        need = SILENT if fault.damage.kind in _SILENT else DAMAGE
         return bool(need & claims)
     return not fault.model or fault.model in claims
 

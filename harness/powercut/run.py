@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from powercut.claims import is_claimed
+from powercut.claims import DAMAGE, is_claimed
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
@@ -187,7 +187,7 @@ class _Judging:
         ours = tuple(one for one in models if one.name in self.claims)
         others = tuple(one for one in models if one.name not in self.claims)
         damage = kinds & {"damage"}
-        claimed = not damage or bool({"damage", "damage-past"} & self.claims)
+        claimed = not damage or bool(DAMAGE & self.claims)
         first = replace(base, models=ours, kinds=kinds if claimed else kinds - damage)
         rest = kinds & {"torn", "reorder", "nested"} if others else frozenset()
         second = replace(base, models=others, kinds=rest if claimed else rest | damage)

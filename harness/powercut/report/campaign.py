@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from powercut.campaign import Tally
+from powercut.claims import DAMAGE
 from powercut.engine import Engine
 from powercut.explorer import Count
 from powercut.fault import KINDS
@@ -55,7 +56,7 @@ def covered(tally: Tally, engine: Engine) -> tuple[Covered, ...]:
 
 def _is_claimed(kind: str, model: str, claims: frozenset[str]) -> bool:
     if kind == "damage":
-        return bool({"damage", "damage-past"} & claims)
+        return bool(DAMAGE & claims)
     return not model or model in claims
 
 
