@@ -168,6 +168,6 @@ def test_a_saved_trace_names_its_crash_state_and_fails_again(
 
 
 def test_skink_claims_device_models_and_no_damage() -> None:
-    # A pair that damage rolls back shows old values; below a dictionary that was renamed since, under keys that
-    # they never had. The format cannot tell, so nothing is claimed.
+    # A pair that damage rolls back shows old values; below a dictionary that was renamed since, under keys
+    # that they never had. The format cannot tell, so nothing is claimed.
     assert Engine.load("skink").claims() == set(BUILTIN)
