@@ -14,8 +14,8 @@ from powercut.fault import Fault
 from powercut.geometry import Geometry
 from powercut.trace import EngineOptions
 
-#: Claims about damage, of which one is enough. ``damage``: what can be read of a damaged store is the store as
-#: it was; ``damage-past``: each entry shown was once there.
+#: Claims about damage, of which one is enough. ``damage``: what can be read of a damaged store is as it was;
+#: ``damage-past``: each entry shown was once there.
 DAMAGE = frozenset({"damage", "damage-past"})
 
 #: The claim that writes that do nothing are noticed.
