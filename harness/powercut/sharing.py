@@ -302,8 +302,9 @@ def left_by_littlefs(life: Life, turn: Turn, image: bytes) -> bool:
 
 
 def holds_half_moved(image: bytes, block_size: int) -> bool:
-    """Whether the list names a pair by an old address. littlefs 2.11 mends that; but where the pair in front is
-    due to be moved for wear, it takes a block for it while it does not see the moved pair's values."""
+    """Whether the list names a pair by an old address. littlefs 2.11 mends that; but where the
+    pair in front is due to be moved for wear, it takes a block for it while it does not see the moved
+    pair's values."""
     found = read_image(image, block_size)
     living = [pair.blocks for pair in found.pairs if pair not in found.leftovers]
     return any(meet(left.blocks, other) for left in found.leftovers for other in living)
