@@ -1,4 +1,4 @@
-# make run | test | lint | bench | asan | mutants | judge | fuzz | browser | clean: each sets up what it needs by itself.
+# make run | test | lint | bench | asan | mutants | judge | fuzz | explore | browser | clean: each sets up what it needs by itself.
 # A C11 compiler, Python 3.11 or newer and make are all that must be there; the rest goes into .venv.
 #
 #   PYTHON=python3.12 make test     another interpreter
@@ -15,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format bench fuzz asan mutants judge build browser clean
+.PHONY: run test lint format bench fuzz explore asan mutants judge build browser clean
 .DEFAULT_GOAL := build
 
 # --- set-up ------------------------------------------------------------------------------------------
@@ -71,6 +71,9 @@ bench: build
 
 fuzz: build
 	@tests/fuzz/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS_OF_FUZZING),600)
+
+explore: build
+	@$(BIN)/powercut fuzz --seconds $(or $(SECONDS_OF_FUZZING),600) --work $(BUILD)/explore
 
 mutants: build
 	@$(BIN)/python -m powercut.mutants run

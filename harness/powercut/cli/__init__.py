@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "powercut.cli.run",
     "replay": "powercut.cli.replay",
     "explain": "powercut.cli.explain",
+    "fuzz": "powercut.cli.fuzz",
     "corpus": "powercut.cli.corpus",
     "bench": "powercut.cli.bench",
     "format": "powercut.cli.store",

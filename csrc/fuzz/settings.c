@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC */
+/* settings.c: see settings.h. harness/powercut/fuzz.py writes what is read here. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPLORE_NUMBERS 5u
+#define MODEL_NUMBERS 6u
+
+static _Noreturn void refuse(const char *what, const char *why) {
+    fprintf(stderr, "powercut fuzz: %s: %s\n", what, why);
+    exit(2);
+}
+
+static const char *setting(const char *name) {
+    const char *text = getenv(name);
+
+    if (text == NULL) {
+        refuse(name, "is not set; the command powercut fuzz sets it");
+    }
+    return text;
+}
+
+/* The numbers in a text; their count. */
+static size_t read_numbers(const char *name, uint64_t *ret_numbers, size_t room) {
+    const char *at = setting(name);
+    size_t count = 0;
+
+    for (;;) {
+        char *end;
+        uint64_t number = strtoull(at, &end, 10);
+
+        if (end == at) {
+            break;
+        }
+        if (count == room) {
+            refuse(name, "has too many numbers");
+        }
+        ret_numbers[count++] = number;
+        at = end;
+    }
+    if (*at != 0) {
+        refuse(name, "is no list of numbers");
+    }
+    return count;
+}
+
+static void read_models(struct settings *settings) {
+    uint64_t numbers[SETTINGS_MODELS_MAX * MODEL_NUMBERS];
+    size_t count = read_numbers("POWERCUT_FUZZ_MODELS", numbers, sizeof(numbers) / sizeof(numbers[0]));
+
+    if (count % MODEL_NUMBERS != 0) {
+        refuse("POWERCUT_FUZZ_MODELS", "has not six numbers for each model");
+    }
+    for (size_t i = 0; i < count; i += MODEL_NUMBERS) {
+        settings->models[i / MODEL_NUMBERS] =
+            (struct pc_model){(uint32_t)numbers[i],     (uint32_t)numbers[i + 1], (uint32_t)numbers[i + 2],
+                              (uint32_t)numbers[i + 3], (uint32_t)numbers[i + 4], (uint32_t)numbers[i + 5]};
+    }
+    settings->explore.models = settings->models;
+    settings->explore.model_count = count / MODEL_NUMBERS;
+}
+
+void settings_read(struct settings *ret_settings) {
+    uint64_t numbers[EXPLORE_NUMBERS];
+    char text[512] = "";
+
+    memset(ret_settings, 0, sizeof(*ret_settings));
+    ret_settings->findings = setting("POWERCUT_FUZZ_FINDINGS");
+    if (pc_engine_load(setting("POWERCUT_FUZZ_ENGINE"), &ret_settings->engine, text, sizeof(text)) != PC_OK) {
+        refuse(setting("POWERCUT_FUZZ_ENGINE"), text);
+    }
+    if (read_numbers("POWERCUT_FUZZ_EXPLORE", numbers, EXPLORE_NUMBERS) != EXPLORE_NUMBERS) {
+        refuse("POWERCUT_FUZZ_EXPLORE", "has not five numbers");
+    }
+    ret_settings->explore = (struct pc_explore_options){.jobs = 1,
+                                                        .probes = PC_PROBE_ALL,
+                                                        .kinds = (uint32_t)numbers[0],
+                                                        .nested_kinds = (uint32_t)numbers[1],
+                                                        .depth = (uint32_t)numbers[2],
+                                                        .samples = (uint32_t)numbers[3],
+                                                        .seed = numbers[4],
+                                                        .last = UINT64_MAX,
+                                                        .max_violations = 1};
+    read_models(ret_settings);
+}

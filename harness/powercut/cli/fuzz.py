@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: ISC
+"""``powercut fuzz``: coverage-guided bulk runs."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.report import report_json, report_text
+from powercut.cli.run import default_jobs
+from powercut.cli.show import Progress
+from powercut.corpus import OPS_MAX
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.fuzz import CorpusSource, Fuzzed, FuzzPlan, build, environment, fuzz, kept, seed_corpus
+from powercut.save import Saved, save_failures
+from powercut.trace import EngineRef
+
+FOLDER = click.Path(path_type=Path)
+
+#: Findings that are told one by one.
+FINDINGS_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    engine: str
+    instrumented: Path | None
+    seconds: float
+    ops: int
+    seed: int
+    jobs: int
+    work: Path
+    inputs: tuple[Path, ...]
+    save: Path
+    shrink: bool
+    as_json: bool
+
+    @property
+    def plan(self) -> FuzzPlan:
+        """The part that is about fuzzing."""
+        return FuzzPlan(self.work, self.seconds, self.jobs, self.ops, self.seed)
+
+
+@click.command("fuzz")
+@click.option("--engine", default="skink", show_default=True, help="A name, or ./library.so.")
+@click.option("--instrumented", type=FOLDER, help="The same engine, compiled with -fsanitize=fuzzer-no-link.")
+@click.option("--seconds", type=click.FloatRange(1), default=60, show_default=True, help="Fuzz for so long.")
+@click.option("--ops", type=click.IntRange(1, OPS_MAX), default=24, show_default=True, help="In an input.")
+@click.option("--seed", type=click.IntRange(1, 2**31), help="Of the fuzzer's draws (drawn, printed).")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processors to use (all).")
+@click.option(
+    "--work", type=FOLDER, default=Path("build/explore"), show_default=True, help="Corpus and driver."
+)
+@click.option(
+    "--input", "inputs", type=FOLDER, multiple=True, help="Only run this input, and show what it says."
+)
+@click.option("--save", type=FOLDER, default=Path("traces"), show_default=True, help="Where violations go.")
+@click.option("--shrink/--no-shrink", default=True, show_default=True, help="Make them small before.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
+def fuzz_command(**given: Any) -> int:
+    """Let a fuzzer make up workloads that reach ever more of an engine's code, and cut the power in each.
+
+    It goes on from the corpus of the last time. What it kept is at the end judged by the model.
+    """
+    given["seed"] = given["seed"] or 1 + secrets.randbelow(2**31)
+    given["jobs"] = given["jobs"] or default_jobs()
+    request = Request(**given)
+    if ":" in request.engine:
+        raise PowercutError(
+            "An engine in Python has no coverage to go by; powercut fuzz is for compiled ones."
+        )
+    engine, plan = Engine.load(request.engine), request.plan
+    with Console(stderr=True).status("building the fuzzer"):
+        target = build(plan, request.engine, request.instrumented)
+    if request.inputs:
+        return _show(request, [str(target.driver), *map(str, request.inputs)], environment(plan, target))
+    seed_corpus(plan, engine)
+    with Console(stderr=True).status("fuzzing") as status:
+        fuzzed = fuzz(plan, target, _teller(status.update))
+    judge = _Judge(request, engine, kept(plan, findings_only=fuzzed.interrupted))
+    return judge.told(fuzzed)
+
+
+def _show(request: Request, command: list[str], told: dict[str, str]) -> int:
+    """Runs the driver on some inputs, its words on the terminal."""
+    request.plan.findings.mkdir(parents=True, exist_ok=True)
+    return 1 if subprocess.run(command, env=told, check=False).returncode else 0
+
+
+def _teller(update: Callable[[str], None]) -> Callable[[Fuzzed], None]:
+    def tell(made: Fuzzed) -> None:
+        rate = made.executions / made.seconds if made.seconds else 0.0
+        update(
+            f"fuzzing: {made.executions:,} inputs, {rate:,.0f}/s, {made.edges:,} edges of the engine, "
+            f"{made.seconds:,.0f} s"
+        )
+
+    return tell
+
+
+class _Judge:
+    """Runs what the fuzzer kept on the plain engine, by the model, and tells."""
+
+    def __init__(self, request: Request, engine: Engine, files: tuple[Path, ...]) -> None:
+        self._request, self._engine, self._files = request, engine, files
+        source = CorpusSource(files, EngineRef(engine.name, engine.version), engine.capabilities)
+        self._plan = Plan(
+            request.engine, source, traces=len(files), workers=request.jobs, failures_max=len(files) + 1
+        )
+
+    def told(self, fuzzed: Fuzzed) -> int:
+        """Judges, prints, and answers the exit code."""
+        tally, saved = self._judged()
+        report = self._report(fuzzed, tally, saved)
+        if self._request.as_json:
+            click.echo(json.dumps(report, indent=1, ensure_ascii=False))
+        else:
+            click.echo("\n".join(self._lines(report)))
+        if fuzzed.interrupted or tally.interrupted:
+            return 130
+        return 1 if report["findings"] or tally.failures else 0
+
+    def _judged(self) -> tuple[Tally, list[Saved]]:
+        if not self._files:
+            return Tally(), []
+        with Progress(self._plan, shown=not self._request.as_json) as progress:
+            campaign = Campaign(self._plan, progress.update)
+            tally = campaign.run()
+            shrink = self._request.shrink and not tally.interrupted
+            progress.finish(shrinking=shrink and bool(tally.failures))
+            saved = save_failures(campaign, tally, self._engine, self._request.save, shrink=shrink)
+        return tally, saved
+
+    def _report(self, fuzzed: Fuzzed, tally: Tally, saved: list[Saved]) -> dict[str, Any]:
+        failed = {self._files[failure.index].name for failure in tally.failures}
+        corpus = [path for path in self._files if path.parent == self._request.plan.corpus]
+        findings = [path for path in self._files if path.parent != self._request.plan.corpus]
+        return {
+            "executions": fuzzed.executions,
+            "edges": fuzzed.edges,
+            "corpus": len(corpus),
+            "seconds": round(fuzzed.seconds, 3),
+            "findings": [
+                {
+                    "input": str(path),
+                    "words": fuzzed.fatal.get(path.name, ""),
+                    "by_the_model": path.name in failed,
+                }
+                for path in findings
+            ],
+            "judged": report_json(self._plan, self._engine, self._request.seed, tally, saved),
+        }
+
+    def _lines(self, report: dict[str, Any]) -> list[str]:
+        judged = report["judged"]
+        lines = [
+            f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['edges']:,} edges of the "
+            f"engine reached; {report['corpus']:,} inputs kept in {self._request.plan.corpus}",
+        ]
+        for one in report["findings"][:FINDINGS_SHOWN]:
+            words = one["words"] or "a crash state is not what the engine showed without a cut"
+            model = (
+                "the model says so too"
+                if one["by_the_model"]
+                else "on the plain engine the model finds nothing"
+            )
+            lines.append(f"finding {one['input']}: {words}; {model}")
+        if len(report["findings"]) > FINDINGS_SHOWN:
+            lines.append(f"and {len(report['findings']) - FINDINGS_SHOWN} more findings")
+        return [*lines, "", "what was kept, judged by the model:", report_text(judged)]
