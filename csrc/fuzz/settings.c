@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define EXPLORE_NUMBERS 5u
-#define MODEL_NUMBERS 6u
+#define MODEL_NUMBERS 9u
 
 static _Noreturn void refuse(const char *what, const char *why) {
     fprintf(stderr, "powercut fuzz: %s: %s\n", what, why);
@@ -52,15 +52,33 @@ static void read_models(struct settings *settings) {
     size_t count = read_numbers("POWERCUT_FUZZ_MODELS", numbers, sizeof(numbers) / sizeof(numbers[0]));
 
     if (count % MODEL_NUMBERS != 0) {
-        refuse("POWERCUT_FUZZ_MODELS", "has not six numbers for each model");
+        refuse("POWERCUT_FUZZ_MODELS", "has not nine numbers for each model");
     }
-    for (size_t i = 0; i < count; i += MODEL_NUMBERS) {
-        settings->models[i / MODEL_NUMBERS] =
-            (struct pc_model){(uint32_t)numbers[i],     (uint32_t)numbers[i + 1], (uint32_t)numbers[i + 2],
-                              (uint32_t)numbers[i + 3], (uint32_t)numbers[i + 4], (uint32_t)numbers[i + 5]};
+    settings->model_count = count / MODEL_NUMBERS;
+    for (size_t i = 0; i < settings->model_count; i++) {
+        const uint64_t *n = numbers + i * MODEL_NUMBERS;
+        struct pc_model model = {(uint32_t)n[0], (uint32_t)n[1], (uint32_t)n[2],
+                                 (uint32_t)n[3], (uint32_t)n[4], (uint32_t)n[5]};
+
+        settings->models[i] = (struct settings_model){model, n[6], n[7], n[8]};
     }
-    settings->explore.models = settings->models;
-    settings->explore.model_count = count / MODEL_NUMBERS;
+}
+
+size_t settings_models(const struct settings *settings, const struct bd_geometry *geometry,
+                       struct pc_model ret_models[SETTINGS_MODELS_MAX]) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < settings->model_count; i++) {
+        const struct settings_model *one = &settings->models[i];
+        int small = one->prog_size_max == 0 || geometry->prog_size <= one->prog_size_max;
+        int blank = one->erase_value == 0 || geometry->erase_value == (int32_t)one->erase_value - 1;
+        int erased = one->erases == 0 || geometry->erase_value != BD_ERASE_NONE;
+
+        if (small && blank && erased) {
+            ret_models[count++] = one->model;
+        }
+    }
+    return count;
 }
 
 void settings_read(struct settings *ret_settings) {

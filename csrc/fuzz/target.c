@@ -51,12 +51,23 @@ static void keep_finding(uint32_t kind, const uint8_t *data, size_t size) {
 }
 
 /* The kind of the first violation; 0: none. */
-static uint32_t explore(const struct pc_run *run, const struct account *account, size_t op_count) {
+static uint32_t explore(const struct pc_run *run, const struct bd_geometry *geometry,
+                        const struct account *account, size_t op_count) {
+    struct pc_explore_options options = fuzzer.settings.explore;
+    struct pc_model models[SETTINGS_MODELS_MAX];
     struct pc_allowed allowed = {account->stores, account->first, op_count, NULL, 0};
     struct pc_explore_report report;
     uint32_t kind = 0;
+    int code;
 
-    if (pc_explore(run, &allowed, &fuzzer.settings.explore, &report) == PC_OK) {
+    options.model_count = settings_models(&fuzzer.settings, geometry, models);
+    options.models = models;
+    code = pc_explore(run, &allowed, &options, &report);
+    if (code == PC_INVALID_ARGUMENT) {
+        fprintf(stderr, "powercut fuzz: POWERCUT_FUZZ_EXPLORE: cannot be explored\n");
+        exit(2);
+    }
+    if (code == PC_OK) {
         kind = report.violation_count > 0 ? report.violations[0].kind : 0;
         pc_explore_report_release(&report);
     }
@@ -77,7 +88,7 @@ static void run_workload(const struct input *in, const struct workload *workload
     }
     code = account_take(engine, &in->geometry, workload, &account);
     if (code == PC_OK) {
-        kind = explore(run, &account, workload->op_count);
+        kind = explore(run, &in->geometry, &account, workload->op_count);
         account_release(&account);
         if (kind != 0) {
             keep_finding(kind, data, size);

@@ -18,6 +18,7 @@ from itertools import accumulate, product
 from typing import Any
 
 from powercut.campaign import Tally
+from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.ops import WRITES, Generated, Op
 from powercut.trace import EngineRef, Trace
@@ -199,25 +200,36 @@ class ExhaustiveSource:
         )
 
 
-def coverage(source: ExhaustiveSource, tally: Tally) -> dict[str, Any]:
+def coverage(source: ExhaustiveSource, tally: Tally, explore: Explore) -> dict[str, Any]:
     """What of the sequences was covered, in numbers and in one sentence that says no more than is true.
 
-    ``exhaustive``: each sequence was run, and each crash state that there is of the kinds asked for was
-    judged, or passed over as one that needs no judging.
+    ``exhaustive``: each sequence was run, and each crash state that there is of the kinds that ``explore``
+    asks for was judged, or passed over as one that needs no judging.
     """
     lost = sum(one.kind in ("crash", "hang") for failure in tally.failures for one in failure.violations)
     states = tally.sum
     ran = tally.traces - lost
     exhaustive = ran == source.total and states.exhaustive and not tally.interrupted
     failed = len(tally.failures)
+    kinds = _kinds_text(tally, explore)
     outcome = "none fails" if not failed else f"{failed:,} fail"
     if exhaustive:
-        cuts = f"all {tally.total:,} crash states"
+        cuts = f"all {tally.total:,} crash states ({kinds})"
         words = f"{source}: all {source.total:,} sequences, {cuts}: {outcome}"
     else:
-        cuts = f"{states.total - states.left:,} of their {states.total:,} crash states"
+        cuts = f"{states.total - states.left:,} of their {states.total:,} crash states ({kinds})"
         if states.beyond:
             cuts += f", at {states.beyond:,} cuts not all that there are"
         only = "only " if ran < source.total else ""
         words = f"not {source}: {only}{ran:,} of {source.total:,} sequences, {cuts}: {outcome}"
     return {"sequences": source.total, "run": ran, "exhaustive": exhaustive, "words": words}
+
+
+def _kinds_text(tally: Tally, explore: Explore) -> str:
+    """The kinds of crash state, those that depend on it with their device models."""
+    texts = []
+    for kind in explore.kinds:
+        models = sorted(model for model, counted in tally.counts if counted == kind and model)
+        text = f"{kind} to {explore.depth} cuts" if kind == "nested" else kind
+        texts.append(f"{text} on {', '.join(models)}" if models else text)
+    return "; ".join(texts)

@@ -20,8 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from powercut.corpus import OPS_MAX, SHAPES, name_of, pack, restrict, trace_of
+from powercut.devices import RULES, DeviceModel
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.fault import KINDS
+from powercut.faultfile import PREFIXES, Explore
 from powercut.generate import operations
 from powercut.geometry import Geometry
 from powercut.trace import EngineRef, Trace
@@ -39,6 +42,9 @@ ENGINE_SOURCES = {
 _SANITIZERS = "address,undefined"
 _FLAGS = ("-std=c11", "-g", "-O2", "-w", "-fPIC", "-D_DEFAULT_SOURCE")
 _ASAN = "malloc_context_size=4:detect_leaks=0:quarantine_size_mb=8"
+
+#: The kinds of crash state that are explored while fuzzing goes on; the model judges the others at the end.
+FUZZED = ("prefix", "torn", "reorder", "nested")
 
 #: Bytes of an input besides its operations.
 _HEAD = 512
@@ -62,16 +68,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class FuzzPlan:
-    """How to fuzz. ``ops``: operations in an input, at most. ``explore``: see csrc/fuzz/settings.h; so
-    ``models``. ``seed``: of libFuzzer's draws."""
+    """How to fuzz. ``ops``: operations in an input, at most. ``explore``, ``models``: what is explored while
+    fuzzing goes on. ``seed``: of libFuzzer's draws."""
 
     work: Path
     seconds: float = 60.0
     jobs: int = 1
     ops: int = 24
     seed: int = 1
-    explore: tuple[int, ...] = (1 << 1, 0, 0, 0, 0)
-    models: tuple[tuple[int, ...], ...] = ()
+    explore: Explore = PREFIXES
+    models: tuple[DeviceModel, ...] = ()
 
     @property
     def corpus(self) -> Path:
@@ -211,9 +217,34 @@ def environment(plan: FuzzPlan, target: Target) -> dict[str, str]:
         "ASAN_OPTIONS": _ASAN,
         "POWERCUT_FUZZ_ENGINE": str(target.library),
         "POWERCUT_FUZZ_FINDINGS": str(plan.findings.resolve()),
-        "POWERCUT_FUZZ_EXPLORE": " ".join(map(str, plan.explore)),
-        "POWERCUT_FUZZ_MODELS": " ".join(str(number) for model in plan.models for number in model),
+        "POWERCUT_FUZZ_EXPLORE": " ".join(map(str, _explore_numbers(plan.explore))),
+        "POWERCUT_FUZZ_MODELS": " ".join(str(one) for model in plan.models for one in _model_numbers(model)),
     }
+
+
+def _explore_numbers(explore: Explore) -> tuple[int, ...]:
+    kinds, nested = (
+        sum(1 << KINDS.index(kind) + 1 for kind in some if kind in FUZZED)
+        for some in (explore.kinds, explore.nested)
+    )
+    return kinds, nested, explore.depth, explore.samples, explore.seed
+
+
+def _model_numbers(model: DeviceModel) -> tuple[int, ...]:
+    prog, erase = (
+        sum(1 << RULES.index(rule) for rule in rules) for rules in (model.prog_tears, model.erase_tears)
+    )
+    return (
+        model.prog_unit,
+        model.erase_unit,
+        prog,
+        erase,
+        int(model.reorders),
+        int(model.overwrites),
+        model.prog_size_max or 0,
+        0 if model.erase_value is None else model.erase_value + 1,
+        int(model.erases),
+    )
 
 
 class _Process:

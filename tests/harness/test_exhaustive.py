@@ -19,6 +19,7 @@ from powercut.exhaustive import (
     coverage,
 )
 from powercut.explorer import Count
+from powercut.faultfile import PREFIXES, Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Op, op_text
@@ -148,13 +149,13 @@ def test_all_sequences_hold_on_an_engine_that_is_right() -> None:
         Alphabet(2, 1, (5,), ("set", "remove", "rename")), 2, GEOMETRY, EngineRef("skink")
     )
     tally = Campaign(Plan("skink", made, traces=made.total)).run()
-    told = coverage(made, tally)
+    told = coverage(made, tally, PREFIXES)
     assert tally.failures == []
     assert (told["exhaustive"], told["sequences"], told["run"]) == (True, made.total, made.total)
     assert told["words"] == (
         "every sequence of 1 to 2 operations (set, remove, rename) on 2 keys and 1 below each, values of 5 "
         f"bytes, up to renaming of keys, on a fresh store ({GEOMETRY}): all {made.total} sequences, all "
-        f"{tally.total:,} crash states: none fails"
+        f"{tally.total:,} crash states (prefix): none fails"
     )
 
 
@@ -162,28 +163,32 @@ SOME = source(Alphabet(2, 0, (5,), ("set", "remove")), 2)
 
 
 def tally(**changes: Any) -> Tally:
-    counted = {"total": 100, "checked": 90, "identical": 6, "unread": 4, "beyond": 0}
-    counted |= {name: changes.pop(name) for name in counted if name in changes}
-    fields = {"traces": SOME.total, "counts": {("", "prefix"): Count(**counted)}}
+    count = Count(total=100, checked=90, identical=6, unread=4)
+    fields: dict[str, Any] = {"traces": SOME.total, "counts": {("", "prefix"): count}}
     return Tally(**{**fields, **changes})
 
 
 def test_exhaustive_is_said_only_where_nothing_was_left_out() -> None:
-    assert coverage(SOME, tally())["exhaustive"]
-    for lacking in ({"traces": SOME.total - 1}, {"checked": 89}, {"interrupted": True}):
-        told = coverage(SOME, tally(**lacking))
+    assert coverage(SOME, tally(), PREFIXES)["exhaustive"]
+    left = {("", "prefix"): Count(total=100, checked=89, identical=10)}
+    beyond = {("nor", "torn"): Count(total=100, checked=100, beyond=3)}
+    lacks: list[dict[str, Any]] = [{"traces": SOME.total - 1}, {"counts": left}, {"counts": beyond}]
+    for lacking in (*lacks, {"interrupted": True}):
+        told = coverage(SOME, tally(**lacking), PREFIXES)
         assert not told["exhaustive"]
         assert told["words"].startswith("not every sequence")
+    assert "at 3 cuts not all that there are" in coverage(SOME, tally(counts=beyond), PREFIXES)["words"]
+
+
+def test_the_statement_names_kinds_and_device_models() -> None:
+    whole = Count(total=10, checked=10)
+    counts = {("", "prefix"): whole, ("nor", "torn"): whole, ("nand", "torn"): whole, ("", "nested"): whole}
+    explore = Explore(kinds=("prefix", "torn", "nested"), depth=3)
+    words = coverage(SOME, tally(counts=counts), explore)["words"]
+    assert "all 40 crash states (prefix; torn on nand, nor; nested to 3 cuts): none fails" in words
 
 
 def test_a_sequence_that_ended_the_engines_process_was_not_covered() -> None:
     dead = Failure(0, SOME.trace(0), (Violation("crash", None, None, "SIGSEGV", ""),))
-    told = coverage(SOME, tally(failures=[dead]))
+    told = coverage(SOME, tally(failures=[dead]), PREFIXES)
     assert (told["exhaustive"], told["run"]) == (False, SOME.total - 1)
-
-
-def test_exhaustive_is_not_said_where_states_were_only_drawn() -> None:
-    said = coverage(SOME, tally(beyond=3))
-    assert not said["exhaustive"]
-    assert "at 3 cuts not all that there are" in said["words"]
-    assert not said["words"].startswith("every sequence")

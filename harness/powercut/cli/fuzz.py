@@ -15,14 +15,16 @@ import click
 from rich.console import Console
 
 from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.report import report_json, report_text
 from powercut.cli.run import default_jobs
 from powercut.cli.show import Progress
 from powercut.corpus import OPS_MAX
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.fuzz import CorpusSource, Fuzzed, FuzzPlan, build, environment, fuzz, kept, seed_corpus
+from powercut.fuzz import CorpusSource, Fuzzed, FuzzPlan, Target, build, environment, fuzz, kept, seed_corpus
 from powercut.save import Saved, save_failures
+from powercut.source import ExploringSource
 from powercut.trace import EngineRef
 
 FOLDER = click.Path(path_type=Path)
@@ -37,6 +39,7 @@ class Request:
 
     engine: str
     instrumented: Path | None
+    exploring: Exploring
     seconds: float
     ops: int
     seed: int
@@ -47,14 +50,16 @@ class Request:
     shrink: bool
     as_json: bool
 
-    @property
-    def plan(self) -> FuzzPlan:
-        """The part that is about fuzzing."""
-        return FuzzPlan(self.work, self.seconds, self.jobs, self.ops, self.seed)
+    def plan(self, engine: Engine) -> FuzzPlan:
+        """The part that is about fuzzing. It accuses the engine of nothing that it does not claim."""
+        exploring, claims = self.exploring, engine.claims()
+        models = tuple(one for one in exploring.models if exploring.options.strict or one.name in claims)
+        return FuzzPlan(self.work, self.seconds, self.jobs, self.ops, self.seed, exploring.explore, models)
 
 
 @click.command("fuzz")
 @click.option("--engine", default="skink", show_default=True, help="A name, or ./library.so.")
+@exploring_options
 @click.option("--instrumented", type=FOLDER, help="The same engine, compiled with -fsanitize=fuzzer-no-link.")
 @click.option("--seconds", type=click.FloatRange(1), default=60, show_default=True, help="Fuzz for so long.")
 @click.option("--ops", type=click.IntRange(1, OPS_MAX), default=24, show_default=True, help="In an input.")
@@ -76,16 +81,17 @@ def fuzz_command(**given: Any) -> int:
     """
     given["seed"] = given["seed"] or 1 + secrets.randbelow(2**31)
     given["jobs"] = given["jobs"] or default_jobs()
-    request = Request(**given)
-    if ":" in request.engine:
+    if ":" in given["engine"]:
         raise PowercutError(
             "An engine in Python has no coverage to go by; powercut fuzz is for compiled ones."
         )
-    engine, plan = Engine.load(request.engine), request.plan
+    engine = Engine.load(given["engine"])
+    request = Request(exploring=take_exploring(given, engine, given["seed"]), **given)
+    plan = request.plan(engine)
     with Console(stderr=True).status("building the fuzzer"):
         target = build(plan, request.engine, request.instrumented)
     if request.inputs:
-        return _show(request, [str(target.driver), *map(str, request.inputs)], environment(plan, target))
+        return _show(plan, target, request.inputs)
     seed_corpus(plan, engine)
     with Console(stderr=True).status("fuzzing") as status:
         fuzzed = fuzz(plan, target, _teller(status.update))
@@ -93,10 +99,11 @@ def fuzz_command(**given: Any) -> int:
     return judge.told(fuzzed)
 
 
-def _show(request: Request, command: list[str], told: dict[str, str]) -> int:
+def _show(plan: FuzzPlan, target: Target, inputs: tuple[Path, ...]) -> int:
     """Runs the driver on some inputs, its words on the terminal."""
-    request.plan.findings.mkdir(parents=True, exist_ok=True)
-    return 1 if subprocess.run(command, env=told, check=False).returncode else 0
+    plan.findings.mkdir(parents=True, exist_ok=True)
+    command = [str(target.driver), *map(str, inputs)]
+    return 1 if subprocess.run(command, env=environment(plan, target), check=False).returncode else 0
 
 
 def _teller(update: Callable[[str], None]) -> Callable[[Fuzzed], None]:
@@ -115,9 +122,18 @@ class _Judge:
 
     def __init__(self, request: Request, engine: Engine, files: tuple[Path, ...]) -> None:
         self._request, self._engine, self._files = request, engine, files
+        self._corpus = request.work / "corpus"
         source = CorpusSource(files, EngineRef(engine.name, engine.version), engine.capabilities)
+        exploring = request.exploring
         self._plan = Plan(
-            request.engine, source, traces=len(files), workers=request.jobs, failures_max=len(files) + 1
+            request.engine,
+            ExploringSource(source, exploring.explore, exploring.models),
+            traces=len(files),
+            workers=request.jobs,
+            options=exploring.options,
+            failures_max=len(files) + 1,
+            hang_seconds=exploring.hang_seconds,
+            memory_bytes=exploring.memory_bytes,
         )
 
     def told(self, fuzzed: Fuzzed) -> int:
@@ -145,8 +161,8 @@ class _Judge:
 
     def _report(self, fuzzed: Fuzzed, tally: Tally, saved: list[Saved]) -> dict[str, Any]:
         failed = {self._files[failure.index].name for failure in tally.failures}
-        corpus = [path for path in self._files if path.parent == self._request.plan.corpus]
-        findings = [path for path in self._files if path.parent != self._request.plan.corpus]
+        corpus = [path for path in self._files if path.parent == self._corpus]
+        findings = [path for path in self._files if path.parent != self._corpus]
         return {
             "executions": fuzzed.executions,
             "edges": fuzzed.edges,
@@ -167,7 +183,7 @@ class _Judge:
         judged = report["judged"]
         lines = [
             f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['edges']:,} edges of the "
-            f"engine reached; {report['corpus']:,} inputs kept in {self._request.plan.corpus}",
+            f"engine reached; {report['corpus']:,} inputs kept in {self._corpus}",
         ]
         for one in report["findings"][:FINDINGS_SHOWN]:
             words = one["words"] or "a crash state is not what the engine showed without a cut"

@@ -28,6 +28,7 @@ from powercut.cli.workloads import (
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.exhaustive import ExhaustiveSource, coverage
+from powercut.failing import FailingSource
 from powercut.filled import SMALL, FullSource
 from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
@@ -119,6 +120,7 @@ class Request:
     traces: int | None
     seconds: float | None
     jobs: int
+    errors: bool
     fill: bool
     exhaustive: Exhaustive
     save: Path
@@ -170,6 +172,7 @@ def geometry_options(command: F) -> F:
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
 @click.option("--tree-files", type=click.IntRange(1), default=200, show_default=True, help="Files, at most.")
 @click.option("--tree-bytes", type=click.IntRange(1), default=2 << 20, show_default=True, help="At most.")
+@click.option("--errors", is_flag=True, help="In each one device call fails.")
 @click.option("--fill", is_flag=True, help="Small devices that are filled up, and worked on when full.")
 @exhaustive_options
 @click.option("--image", type=FOLDER, help="Start every trace from this littlefs image, which is only read.")
@@ -195,7 +198,7 @@ def run_command(**given: Any) -> int:
         saved = save_failures(campaign, tally, engine, request.save, shrink=shrink)
     report = report_json(plan, engine, request.seed, tally, saved)
     if isinstance(source, ExhaustiveSource):
-        report["workload"] = coverage(source, tally)
+        report["workload"] = coverage(source, tally, request.exploring.explore)
     click.echo(json.dumps(report, indent=1, ensure_ascii=False) if request.as_json else report_text(report))
     if request.html is not None:
         write_page(
@@ -233,6 +236,7 @@ def make_source(request: Request, engine: Engine) -> Source:
         "--tree": request.tree,
         "--image": request.image,
         "--exhaustive-ops": request.exhaustive.ops,
+        "--errors": request.errors or None,
         "--fill": request.fill or None,
     }
     asked = [name for name, given in others.items() if given is not None]
@@ -248,6 +252,8 @@ def make_source(request: Request, engine: Engine) -> Source:
         return _image_source(request, engine, reference)
     geometries = (request.shape.geometry(),) if request.shape.given else SMALL if request.fill else GEOMETRIES
     made = tuple(profile(engine, geometry) for geometry in geometries)
+    if request.errors:
+        return FailingSource(request.seed, request.ops, made, reference, request.engine)
     make = FullSource if request.fill else GeneratedSource
     return make(request.seed, request.ops, made, reference)
 
