@@ -69,7 +69,8 @@ static struct bd_geometry read_geometry(struct bytes *from) {
         erase = get_le(from, 4);
         made.erase_value = erase > 255 ? BD_ERASE_NONE : (int32_t)erase;
         made.block_count = INPUT_BLOCKS_MIN;
-        if (bd_geometry_check(&made) != BD_OK || made.block_size > INPUT_DEVICE_MAX / INPUT_BLOCKS_MIN) {
+        if (bd_geometry_check(&made) != BD_OK || made.block_size == 0 ||
+            made.block_size > INPUT_DEVICE_MAX / INPUT_BLOCKS_MIN) {
             made = SHAPES[0];
         }
     }

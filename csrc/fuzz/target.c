@@ -23,6 +23,7 @@ static struct {
     uint32_t found[16]; /* by kind of violation; 0: the uncut run itself fails */
 } fuzzer;
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer says how it is declared */
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     settings_read(&fuzzer.settings);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Workloads in which a device call fails: what comes behind it, what an engine must do, what lies are caught."""
+"""Workloads in which a device call fails: what comes behind it, and which lies are caught."""
 
 from __future__ import annotations
 
