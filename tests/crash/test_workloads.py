@@ -49,7 +49,7 @@ def test_a_part_of_the_sequences_is_not_called_every_one(liar: Liar, powercut: P
     done = powercut(*EXHAUSTIVE, "--traces", 3, "--engine", liar(None))
     assert done.returncode == 0
     assert "not every sequence of 1 to 2 operations" in done.stdout
-    assert ": 3 of 36 sequences" in done.stdout
+    assert ": only 3 of 36 sequences" in done.stdout
 
 
 def test_what_cannot_be_asked_for_is_told_in_one_sentence(liar: Liar, powercut_here: Powercut) -> None:
