@@ -173,6 +173,11 @@ int skink_digest(struct skink *store, const char *key, size_t key_len, uint8_t r
 
 /* --- changing ------------------------------------------------------------------------------------ */
 
+/* A change that meets a device error in a commit is there or not, and answers SKINK_IO; so does each later
+ * call, reading ones too, until the store is opened again. Some changes take a second commit that only
+ * tidies up: where that one fails the change has happened and is SKINK_OK, and the calls behind it are
+ * SKINK_IO. */
+
 /* Binds key to a value, new or in place of an old one. Missing dictionaries on the way are made in the
  * same atomic step. */
 int skink_set(struct skink *store, const char *key, size_t key_len, const void *bytes, size_t size);
