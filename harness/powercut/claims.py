@@ -43,6 +43,11 @@ def is_claimed(fault: Fault, claims: frozenset[str]) -> bool:
     return not fault.model or fault.model in claims
 
 
+def may_not_die(fault: Fault, claims: frozenset[str]) -> bool:
+    """Whether the engine may neither crash nor hang on the crash state: on damage none may."""
+    return fault.damage is not None or is_claimed(fault, claims)
+
+
 def claimed_models(claims: frozenset[str], geometry: Geometry) -> tuple[DeviceModel, ...]:
     """The built-in models that are claimed and that there are of this geometry."""
     return tuple(one for one in BUILTIN.values() if one.name in claims and not one.misfit(geometry))

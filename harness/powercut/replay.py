@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from powercut.campaign import Campaign, Failure, Plan, Tally, failure_kind
+from powercut.campaign import Campaign, Failure, Plan, Tally
 from powercut.engine import Engine, Run
 from powercut.judge import Violation
 from powercut.ops import op_text
-from powercut.run import RunOptions, record, run_trace
-from powercut.shrink import expecting, first_violation
+from powercut.run import RunOptions, Verdict, record, run_trace
+from powercut.shrink import DEADLY, expecting, first_violation
 from powercut.source import FixedSource
 from powercut.trace import EngineRef, Expectation, Trace
+from powercut.why import NOTHING, Why, explain_safely
 
 #: Operations before the end of a long trace that are told one by one.
 STEPS_MAX = 24
-
-#: Violations that take the engine's process with them.
-DEADLY = frozenset({"crash", "hang"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +28,23 @@ class Replay:
     """What a replay showed.
 
     ``checked``: crash states recovered and judged. ``kind``: of the violation that is expected of
-    this engine; empty: it is expected to hold.
+    this engine; empty: it is expected to hold where it claims to. ``gone``: the run does not have the trace's
+    crash state, so that others were looked at instead. ``why``: the violation's reason, if it is known.
     """
 
     trace: Trace
     violation: Violation | None
     checked: int
     kind: str
+    gone: bool = False
+    why: Why = NOTHING
 
     @property
     def expected(self) -> bool:
         """Whether it went as expected."""
-        return (self.violation.kind if self.violation else "") == self.kind
+        if self.violation is None:
+            return not self.kind
+        return self.violation.kind == self.kind if self.kind else not self.violation.claimed
 
 
 def expected_kind(trace: Trace, engine: Engine) -> str:
@@ -64,10 +67,19 @@ def replay(trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True) -> 
     engine = Engine.load(name)
     ask = _isolated if isolated or trace.expect.kind in DEADLY else _here
     violation, checked = ask(trace, name, jobs)
-    if violation is None and trace.state is not None:
+    gone = trace.fault is not None and violation is None and not checked
+    if violation is None and trace.fault is not None:
         violation, more = ask(replace(trace, fault=None), name, jobs)
         checked += more
-    return Replay(trace, violation, checked, expected_kind(trace, engine))
+    return Replay(trace, violation, checked, expected_kind(trace, engine), gone)
+
+
+def reasoned(shown: Replay, name: str) -> Replay:
+    """The replay with the reason of its violation. Raises PowercutError."""
+    if shown.violation is None or shown.violation.fault is None:
+        return shown
+    engine = Engine.load(name)
+    return replace(shown, why=explain_safely(expecting(shown.trace, engine, shown.violation), engine))
 
 
 def _options(trace: Trace, jobs: int) -> RunOptions:
@@ -89,29 +101,29 @@ def _isolated(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int
 
 
 def _first(tally: Tally) -> Violation | None:
-    if not tally.failures:
-        return None
-    failure: Failure = tally.failures[0]
-    kind = failure_kind(failure)
-    return next(one for one in failure.violations if one.kind == kind)
+    """The violation that the run is known by: one that is claimed, if there is any."""
+    failures: list[Failure] = [*tally.failures, *tally.unclaimed]
+    return first_violation(Verdict(0, 0, {}, 0.0, failures[0].violations)) if failures else None
 
 
 def updated(shown: Replay, engine: Engine) -> Trace:
     """The trace with what was seen as what is expected, of this engine and version."""
     if shown.violation is not None:
-        return expecting(shown.trace, engine, shown.violation)
+        made = expecting(shown.trace, engine, shown.violation)
+        return replace(made, expect=replace(made.expect, why=shown.why.sentence))
     reference = EngineRef(engine.name, engine.version, shown.trace.engine.options)
     return replace(shown.trace, engine=reference, fault=None, expect=Expectation())
 
 
-def steps(trace: Trace, engine: Engine) -> list[str]:
-    """The trace's operations with what they answer and the device events they make, a line each.
+def steps(trace: Trace, engine: Engine, limit: int = STEPS_MAX) -> list[str]:
+    """The trace's operations with what they answer and the device events they make, a line each; of many
+    the last ``limit``.
 
     Raises PowercutError where the engine does not take the device.
     """
     with record(trace, engine) as run:
         events = _events(run, len(trace.operations))
-        first = max(len(trace.operations) - STEPS_MAX, 0)
+        first = max(len(trace.operations) - limit, 0)
         lines = [f"  … {first} operations before"] if first else []
         for index, op in enumerate(trace.operations[first:], first):
             lines.append(f"  {index:>4}  {op_text(op)}: {run.code(index)}{_span(events[index])}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from powercut.claims import DAMAGE, is_claimed
+from powercut.claims import DAMAGE, is_claimed, may_not_die
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
@@ -242,8 +242,7 @@ class _Judging:
         violations += self._overwritten()
         for death in self.options.deaths:
             one = from_death(self.run, self.trace.operations, death.kind, death.how, death.fault)
-            claimed = is_claimed(death.fault, self.claims) or death.fault.kind == "damage"
-            violations.append(replace(one, claimed=claimed))
+            violations.append(replace(one, claimed=may_not_die(death.fault, self.claims)))
         told: set[tuple[str, bool]] = set()
         for found in self.found:
             claimed = is_claimed(found.fault, self.claims)

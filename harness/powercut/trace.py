@@ -231,6 +231,11 @@ def load(path: Path) -> Trace:
     return loads(text, str(path), path.parent)
 
 
+def version_of(path: Path) -> int:
+    """The version of the format that the trace file ``path``, which ``load`` takes, is of."""
+    return msgspec.json.decode(path.read_bytes(), type=wire.Header).version
+
+
 def loads(text: bytes, name: str, folder: Path) -> Trace:
     """The trace in ``text``; ``name`` is what messages call it, ``folder`` where its image file lies."""
     try:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import traceback
@@ -16,10 +15,11 @@ from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.explorer import Watch
 from powercut.judge import Violation
-from powercut.run import RunOptions, initial_rows, run_trace
-from powercut.shrink import expecting, first_violation, shrink
+from powercut.run import RunOptions, Verdict, initial_rows, run_trace
+from powercut.shrink import first_violation, shrink
 from powercut.source import Source
 from powercut.trace import Trace
+from powercut.why import with_why
 from powercut_models import Row
 
 
@@ -97,40 +97,5 @@ class _Server:
         return self._rows[1]
 
     def _shrink(self, trace: Trace, violations: tuple[Violation, ...], budget: int) -> Trace:
-        deadly = {"crash", "hang"} & {one.kind for one in violations}
-        if not deadly:
-            return shrink(trace, self.engine, budget)
-        small = shrink(trace, self.engine, budget, _Forked(self.engine))
-        return small if small.expect.kind else expecting(small, self.engine, violations[0])
-
-
-class _Forked:
-    """Judges a candidate in a child process that may die."""
-
-    def __init__(self, engine: Engine, seconds: float = 10.0) -> None:
-        self._engine = engine
-        self._seconds = seconds
-
-    def __call__(self, trace: Trace) -> Violation | None:
-        """The first violation; kind ``crash`` where the child died."""
-        mine, theirs = connection.Pipe(duplex=False)
-        child = os.fork()
-        if child == 0:
-            theirs.send(first_violation(run_trace(trace, self._engine, RunOptions(violations_max=1))))
-            os._exit(0)
-        theirs.close()
-        with mine:
-            return self._wait(child, mine)
-
-    def _wait(self, child: int, mine: Any) -> Violation | None:
-        try:
-            return mine.recv() if mine.poll(self._seconds) else self._killed(child)
-        except EOFError:
-            return Violation("crash", None, None, "", "The engine ended its process.")
-        finally:
-            os.waitpid(child, 0)
-
-    @staticmethod
-    def _killed(child: int) -> Violation:
-        os.kill(child, signal.SIGKILL)
-        return Violation("hang", None, None, "", "The run does not end: the engine hangs.")
+        known = first_violation(Verdict(0, 0, {}, 0.0, violations))
+        return with_why(shrink(trace, self.engine, budget, known), self.engine)

@@ -18,7 +18,7 @@ from powercut.ops import Literal, Op
 from powercut.replay import replay
 from powercut.run import RunOptions, Verdict, run_trace
 from powercut.save import save_failures
-from powercut.shrink import Meter, first_violation, shrink
+from powercut.shrink import first_violation, shrink
 from powercut.source import FixedSource, GeneratedSource
 from powercut.trace import EngineRef, Trace, dumps, load, save
 from powercut.vocabulary import Profile
@@ -86,7 +86,7 @@ def test_a_violation_is_made_small_and_keeps_its_kind(liar: Liar, lie: str) -> N
     source = GeneratedSource(7, 60, (Profile(DEVICE, capabilities),), EngineRef("ditto"))
     found = (source.trace(index) for index in range(50))
     trace = next(trace for trace in found if not run_trace(trace, engine).held)
-    kind = Meter(engine)(trace)
+    kind = first_violation(run_trace(trace, engine, RunOptions(violations_max=1)))
     small = shrink(trace, engine)
     assert kind is not None
     assert small.expect.kind == kind.kind

@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from powercut import plugin
+from powercut.shrink import forked
 from powercut.suite import child, explorer, failure
 from powercut.trace import load
 
@@ -377,8 +378,8 @@ def test_an_engine_that_takes_its_process_with_it_fails_one_test(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, engine: str, kind: str
 ) -> None:
     monkeypatch.setattr(child, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(failure, "CANDIDATE_SECONDS", 0.3)
-    monkeypatch.setattr(failure, "SHRINK_SECONDS", 1.5)
+    monkeypatch.setattr(forked, "SECONDS", 0.3)
+    monkeypatch.setattr(failure, "DEADLY_BUDGET", 20_000)
     pytester.makepyfile(OVERWRITTEN + "\n    def test_next(): pass\n")
     result = pytester.runpytest_inprocess(toy(engine))
     result.assert_outcomes(failed=1, passed=1)

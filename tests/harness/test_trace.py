@@ -294,6 +294,15 @@ def test_a_trace_of_version_1_is_read_as_what_it_meant() -> None:
     assert loads(json.dumps(unpinned).encode(), "x", Path()) == SMALL
 
 
+def test_a_file_of_version_1_as_it_was_written_is_read(root: Path) -> None:
+    trace = load(root / "tests" / "harness" / "version_1.json")
+    assert (trace.fault, trace.expect.kind, trace.expect.claimed) == (prefix(6), "content", True)
+    assert trace.operations == (
+        Op("set", b"d/a", value=Literal(b"")),
+        Op("rename", b"d/a", target=b"v"),
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -21,6 +21,7 @@ HELD, VIOLATION, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 COMMANDS: Final[dict[str, str]] = {
     "run": "powercut.cli.run",
     "replay": "powercut.cli.replay",
+    "trace": "powercut.cli.trace",
     "explain": "powercut.cli.explain",
     "fuzz": "powercut.cli.fuzz",
     "corpus": "powercut.cli.corpus",

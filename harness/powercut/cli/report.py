@@ -83,6 +83,7 @@ def failure_json(saved: Saved) -> dict[str, Any]:
         "kind": expect.kind,
         "state": expect.state,
         "words": expect.words,
+        "why": expect.why,
         "operations": len(saved.trace.operations),
         "saved": None if saved.path is None else str(saved.path),
     }
@@ -114,6 +115,8 @@ def report_text(report: dict[str, Any]) -> str:
 
 def _failure_lines(failure: dict[str, Any]) -> list[str]:
     lines = [f"violation: {failure['kind']} (trace {failure['trace']})", f"  {failure['words']}"]
+    if failure["why"]:
+        lines.append(f"  why: {failure['why']}")
     if failure["saved"]:
         lines.append(f"  {failure['operations']} operations: powercut replay {failure['saved']}")
     return lines

@@ -13,7 +13,7 @@ from powercut.faultwords import damage_words
 from powercut.judge import Violation
 from powercut.ops import Literal, Op, op_text
 from powercut.predict import Prediction, predict
-from powercut.replay import DEADLY, Replay
+from powercut.replay import Replay
 from powercut.report.cause import Cause, cause_of
 from powercut.report.contents import Contents, compare_contents
 from powercut.report.cuts import fails
@@ -21,6 +21,7 @@ from powercut.report.decode import Both, Line, block_lines, side_by_side
 from powercut.report.film import Film, FilmMaker, Frame, fate, film_cut, film_recovery, film_run
 from powercut.report.owners import Owner, Reading, read_device
 from powercut.run import initial_rows, record
+from powercut.shrink import DEADLY
 from powercut.trace import Trace
 
 #: Blocks that are shown side by side.

@@ -5,31 +5,28 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from functools import cache
 from pathlib import Path
 
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.explorer import Watch
 from powercut.judge import Violation
 from powercut.native import engine_names
 from powercut.ops import op_text
-from powercut.replay import DEADLY
-from powercut.run import RunOptions, run_trace
-from powercut.shrink import BUDGET, expecting, first_violation, shrink
+from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
 from powercut.suite.child import Died, in_child
 from powercut.suite.counts import Saved
 from powercut.trace import Trace, file_name, save
+from powercut.why import with_why
 
 #: Operations that a message lists.
 LISTED_MAX = 12
 
-#: Seconds for making a trace small, where that needs a process for each candidate, or shows no life.
+#: Seconds for making a trace small without any sign of life.
 SHRINK_SECONDS = 120.0
 
-#: Seconds after which a candidate counts as hanging.
-CANDIDATE_SECONDS = 10.0
+#: The work for making one small whose candidates may hang: some fifteen of them.
+DEADLY_BUDGET = 120_000
 
 
 class ViolationError(AssertionError):
@@ -61,52 +58,24 @@ def small(
     trace: Trace, violation: Violation, engine: Engine, *, isolate: bool, budget: int = BUDGET
 ) -> tuple[Trace, Violation]:
     """The trace made small, its violation as what is expected of the engine, and that violation."""
-    judge = _InChild(engine, SHRINK_SECONDS) if violation.kind in DEADLY else None
+    deadly = violation.kind in DEADLY
     try:
-        made = _shrunk(trace, engine, budget, judge, isolate=isolate and judge is None)
+        budget = min(budget, DEADLY_BUDGET) if deadly else budget
+        made = _shrunk(trace, violation, engine, budget, isolate=isolate and not deadly)
     except (PowercutError, RuntimeError):
         made = None
-    if made is None or made.expect.kind != violation.kind:
+    if made is None or made[1] is None or made[1].kind != violation.kind:
         return expecting(trace, engine, violation), violation
-    again = judge.last if judge is not None else _judged(made, engine, isolate=isolate)
-    return made, again if again is not None and again.kind == violation.kind else violation
+    return with_why(made[0], engine), made[1]
 
 
 def _shrunk(
-    trace: Trace, engine: Engine, budget: int, judge: _InChild | None, *, isolate: bool
-) -> Trace | None:
+    trace: Trace, violation: Violation, engine: Engine, budget: int, *, isolate: bool
+) -> tuple[Trace, Violation | None] | None:
     if not isolate:
-        return shrink(trace, engine, budget, judge)
-    made = in_child(lambda _watch: shrink(trace, engine, budget, judge), SHRINK_SECONDS)
+        return shrunk(trace, engine, budget, violation)
+    made = in_child(lambda _watch: shrunk(trace, engine, budget, violation), SHRINK_SECONDS)
     return None if isinstance(made, Died) else made
-
-
-def _judged(
-    trace: Trace, engine: Engine, *, isolate: bool, hang_seconds: float | None = None
-) -> Violation | None:
-    """The first violation of a run, in full words."""
-
-    def run(watch: Watch) -> Violation | None:
-        return first_violation(run_trace(trace, engine, RunOptions(violations_max=1), watch=watch))
-
-    outcome = in_child(run, hang_seconds) if isolate else run(Watch())
-    return died(outcome) if isinstance(outcome, Died) else outcome
-
-
-class _InChild:
-    """Judges candidates in child processes, until the time is up. ``last``: the last violation."""
-
-    def __init__(self, engine: Engine, seconds: float) -> None:
-        self._engine = engine
-        self._end = time.monotonic() + seconds
-        self.last: Violation | None = None
-
-    def __call__(self, trace: Trace) -> Violation | None:
-        if time.monotonic() > self._end:
-            return None
-        found = _judged(trace, self._engine, isolate=True, hang_seconds=CANDIDATE_SECONDS)
-        self.last = found or self.last
-        return found
 
 
 def keep(trace: Trace, folder: Path) -> tuple[Path | None, str]:
@@ -153,6 +122,7 @@ def message(trace: Trace, violation: Violation, engine: Engine, saved: Saved | N
         f"{engine.name} {engine.version} broke a promise: {violation.kind}",
         f"  {violation.words}",
         *(f"    {line}" for line in violation.differences),
+        *([f"  why: {trace.expect.why}"] if trace.expect.why else []),
         f"{count} operation{'s' if count != 1 else ''}, on {trace.geometry}:",
         *_operations(trace),
     ]

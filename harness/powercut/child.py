@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: ISC
+"""Work that may end or hang its process: done in a forked child that says what it finds, bit by bit."""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from multiprocessing import connection
+from typing import Any
+
+from powercut.errors import PowercutError
+from powercut.explorer import Watch
+
+#: Seconds without any sign of life after which a child counts as hanging.
+SECONDS = 10.0
+
+Send = Callable[[Any], None]
+Work = Callable[[Watch, Send], None]
+
+
+class DiedError(Exception):
+    """A child ended without having said all. ``kind``: crash or hang; ``how``: a signal's name, an exit code,
+    or how long nothing happened; ``watch``: what it last was about."""
+
+    def __init__(self, kind: str, how: str, watch: Watch) -> None:
+        super().__init__(f"{kind}: {how}")
+        self.kind = kind
+        self.how = how
+        self.watch = watch
+
+
+def in_child(work: Work, answers: list[Any], seconds: float = SECONDS) -> None:
+    """Does the work in a child; what that sends is appended to ``answers``.
+
+    Raises DiedError, PowercutError where the work did, RuntimeError where it failed otherwise.
+    """
+    watch = Watch(mmap.mmap(-1, Watch.SIZE))
+    mine, theirs = connection.Pipe(duplex=False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads: they only wait
+        child = os.fork()
+    if child == 0:
+        _serve(work, watch, theirs)
+    theirs.close()
+    try:
+        with mine:
+            _collect(child, mine, watch, answers, seconds)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _serve(work: Work, watch: Watch, pipe: Any) -> None:
+    """The child: works, and ends. What ends it is told by the parent, not by a dump of the child."""
+    faulthandler.disable()
+    try:
+        work(watch, lambda answer: pipe.send(("answer", answer)))
+        pipe.send(("end", None))
+    except PowercutError as error:
+        pipe.send(("refused", str(error)))
+    except BaseException as error:
+        pipe.send(("broken", f"{type(error).__name__}: {error}"))
+    finally:
+        os._exit(0)
+
+
+def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], seconds: float) -> None:
+    life: tuple[int, ...] = ()
+    idle = 0.0
+    while True:
+        if pipe.poll(0.1):
+            try:
+                kind, answer = pipe.recv()
+            except EOFError:
+                raise DiedError("crash", _how(child), watch) from None
+            if kind == "end":
+                return
+            if kind == "refused":
+                raise PowercutError(answer)
+            if kind == "broken":
+                raise RuntimeError(answer)
+            answers.append(answer)
+            idle = 0.0
+            continue
+        idle += 0.1
+        if (now := watch.life) != life:
+            life, idle = now, 0.0
+        if idle > seconds:
+            raise DiedError("hang", f"no progress for {seconds:.0f} seconds", watch)
+
+
+def _how(child: int) -> str:
+    """What ended a child that has said its last; it stays to be waited for."""
+    ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    if ended is None or ended.si_code == os.CLD_EXITED:
+        return f"exit code {ended.si_status if ended else 0}"
+    return signal.Signals(ended.si_status).name

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: ISC
+"""``powercut trace``: saved traces shown, compared, bisected over builds, and rewritten in today's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from powercut.bisect import Bisection, Outcome, bisect
+from powercut.cli.run import default_jobs
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.ops import op_text
+from powercut.replay import engine_for, replay, steps
+from powercut.shrink import DEADLY
+from powercut.trace import Trace, dumps, load, save, version_of
+from powercut.tracewords import differences, facts
+
+FILE = click.Path(path_type=Path)
+
+EXAMPLES = """\
+\b
+Examples:
+  powercut trace show traces/NAME.trace.json
+  powercut trace diff before.trace.json after.trace.json
+  powercut trace bisect traces/NAME.trace.json build/1.so build/2.so build/3.so
+  powercut trace upgrade traces/*.trace.json
+"""
+
+
+@click.group("trace", epilog=EXAMPLES)
+def trace_command() -> None:
+    """Look at saved traces: `show` and `diff` tell them in words, `bisect` finds the build that first fails
+    one, `upgrade` rewrites older files."""
+
+
+# --- show ------------------------------------------------------------------------------------------------
+
+
+@trace_command.command("show")
+@click.argument("trace", type=FILE)
+@click.option("--engine", help="Run it on this one, in place of the trace's own.")
+@click.option("--no-run", is_flag=True, help="Do not run anything: no answers, no device events.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_command(trace: Path, *, engine: str | None, no_run: bool, as_json: bool) -> int:
+    """Tell what a trace is, with its operations and, where its engine is there, their answers and device
+    events."""
+    loaded = load(trace)
+    version = version_of(trace)
+    lines, problem = ([], "") if no_run else _steps(loaded, engine_for(loaded, engine))
+    if not lines:
+        lines = [f"  {index:>4}  {op_text(op)}" for index, op in enumerate(loaded.operations)]
+    found = {"trace": str(trace), "version": version, **facts(loaded)}
+    if as_json:
+        found |= {"operations": [line.strip() for line in lines], "problem": problem}
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return 0
+    click.echo(f"{trace}: version {version} of the format")
+    for name, text in facts(loaded).items():
+        click.echo(f"  {name}: {text}")
+    click.echo(f"operations: {len(loaded.operations)}")
+    for line in lines:
+        click.echo(line)
+    if problem:
+        click.echo(f"not run: {problem}")
+    return 0
+
+
+def _steps(trace: Trace, name: str) -> tuple[list[str], str]:
+    """The operations as they run on the engine, or why they do not."""
+    if trace.expect.kind in DEADLY:
+        return [], f"a {trace.expect.kind} is expected"
+    try:
+        return steps(trace, Engine.load(name), len(trace.operations)), ""
+    except PowercutError as error:
+        return [], str(error)
+
+
+# --- diff ------------------------------------------------------------------------------------------------
+
+
+@trace_command.command("diff")
+@click.argument("before", type=FILE)
+@click.argument("after", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def diff_command(before: Path, after: Path, *, as_json: bool) -> int:
+    """Tell in what two traces differ. Exit code 1 where they do."""
+    changes = differences(load(before), load(after))
+    if as_json:
+        told = [{"what": one.what, "before": list(one.before), "after": list(one.after)} for one in changes]
+        click.echo(json.dumps({"same": not changes, "differences": told}, indent=1, ensure_ascii=False))
+        return int(bool(changes))
+    for change in changes:
+        click.echo(f"{change.what}:")
+        for sign, lines in (("-", change.before), ("+", change.after)):
+            for line in lines:
+                click.echo(f"  {sign} {line}")
+    if not changes:
+        click.echo("the two are the same")
+    return int(bool(changes))
+
+
+# --- bisect ----------------------------------------------------------------------------------------------
+
+
+@trace_command.command("bisect")
+@click.argument("trace", type=FILE)
+@click.argument("engines", nargs=-1, required=True)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bisect_command(trace: Path, engines: tuple[str, ...], *, jobs: int | None, as_json: bool) -> int:
+    """Find which of several engine builds, given oldest first, is the first that fails a trace.
+
+    Exit code 0 where it is found, 1 where there is none to be found: the last build holds, or the first one
+    given fails already. A build that cannot be run is told, and left out.
+    """
+    loaded = load(trace)
+
+    def ask(number: int) -> Outcome:
+        outcome = _outcome(loaded, engines[number], jobs or default_jobs())
+        if not as_json:
+            click.echo(f"{engines[number]}: {outcome.state}" + f" ({outcome.words})" * bool(outcome.words))
+        return outcome
+
+    found = bisect(len(engines), ask)
+    click.echo(json.dumps(_json(found, engines), indent=1) if as_json else _text(found, engines))
+    return 0 if found.first is not None else 1
+
+
+def _outcome(trace: Trace, engine: str, jobs: int) -> Outcome:
+    try:
+        shown = replay(trace, engine, jobs)
+    except PowercutError as error:
+        return Outcome("unusable", str(error).rstrip("."))
+    violation = shown.violation
+    return Outcome("holds") if violation is None else Outcome("fails", violation.kind)
+
+
+def _text(found: Bisection, engines: tuple[str, ...]) -> str:
+    if found.first is None:
+        return f"not found: {found.words}"
+    lines = [f"first to fail: {engines[found.first]}"]
+    if found.between:
+        lines.append(f"or one of those before it that could not be run: {', '.join(_named(found, engines))}")
+    return "\n".join(lines)
+
+
+def _named(found: Bisection, engines: tuple[str, ...]) -> list[str]:
+    return [engines[number] for number in found.between]
+
+
+def _json(found: Bisection, engines: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "first": None if found.first is None else engines[found.first],
+        "last_good": None if found.last_good is None else engines[found.last_good],
+        "between": _named(found, engines),
+        "tried": [
+            {"engine": engines[number], "state": one.state, "words": one.words}
+            for number, one in sorted(found.outcomes.items())
+        ],
+        "words": found.words,
+    }
+
+
+# --- upgrade ---------------------------------------------------------------------------------------------
+
+
+@trace_command.command("upgrade")
+@click.argument("traces", nargs=-1, required=True, type=FILE)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would be written.")
+def upgrade_command(traces: tuple[Path, ...], *, check: bool) -> int:
+    """Rewrite traces in today's format, each whole or not at all. What they mean stays as it is."""
+    loaded = [(path, load(path), version_of(path)) for path in traces]
+    older = 0
+    for path, trace, version in loaded:
+        if path.read_text(encoding="utf-8") == dumps(trace):
+            click.echo(f"{path}: as it should be")
+            continue
+        older += 1
+        click.echo(f"{path}: version {version}, {'would be rewritten' if check else 'rewritten'}")
+        if not check:
+            save(trace, path)
+    return int(check and older > 0)

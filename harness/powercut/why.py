@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: ISC
+"""Why a crash state fails, in one sentence, and what its operation needs that no device gives it.
+
+Found out by single-omission experiments: crash states that differ from the failing one in one event are built
+and judged. A missing sync shows as two events, one of which must be there before the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from powercut.child import DiedError, in_child
+from powercut.engine import Engine
+from powercut.errors import PowercutError
+from powercut.eventwords import EventWords, operation_words
+from powercut.explorer import Watch
+from powercut.fault import Cut, Fault
+from powercut.faultwords import damage_words, tear_words
+from powercut.omission import Log, Needs, Reason, needs_of, reason_of
+from powercut.run import device_models
+from powercut.shrink import DEADLY
+from powercut.shrink.faults import with_cuts
+from powercut.states import RunStates
+from powercut.trace import Trace
+
+#: Ways to tear one event that are tried.
+TEARS_MAX = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Something that the operation at hand needs and is not given.
+
+    ``kind``: ``order`` (event ``first`` before event ``second``), ``durable`` (``first`` before the operation
+    returns), ``together`` (both or neither) or ``whole`` (``first`` must not arrive in part). Events are
+    numbered from 0 here, and from 1 in ``words``, one sentence.
+    """
+
+    kind: str
+    first: int
+    second: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """``sentence``: why the crash state fails; empty where that cannot be told. ``requirements``: those of
+    the operation (with ``recovery``: of the recovery that was cut) that are not met, in the order of events;
+    ``complete``: whether all of its events were looked at."""
+
+    sentence: str
+    requirements: tuple[Requirement, ...] = ()
+    recovery: bool = False
+    complete: bool = True
+
+
+NOTHING = Why("")
+
+
+def explain(trace: Trace, engine: Engine, watch: Watch | None = None) -> Why:
+    """Why the trace's crash state fails on this engine; NOTHING where it has none, where it holds, or where
+    judging it would end the process. Raises PowercutError where the trace cannot be run."""
+    fault = trace.fault
+    if fault is None or trace.expect.kind in DEADLY:
+        return NOTHING
+    with RunStates(trace, engine, watch) as states:
+        if states.judge([fault]) == [None]:
+            return NOTHING
+        if fault.kind in ("damage", "full"):
+            return Why(_plain(fault))
+        return _Experiments(trace, states, fault).why()
+
+
+def explain_safely(trace: Trace, engine: Engine) -> Why:
+    """The same in a process of its own, since a neighbour of the state may end it; NOTHING if it does."""
+    answers: list[Why] = []
+    try:
+        in_child(lambda watch, send: send(explain(trace, engine, watch)), answers)
+    except (DiedError, PowercutError):
+        return NOTHING
+    return answers[0]
+
+
+def with_why(trace: Trace, engine: Engine) -> Trace:
+    """The trace with the sentence that says why, as a part of what is expected."""
+    if not trace.expect.kind:
+        return trace
+    why = explain_safely(trace, engine).sentence
+    return replace(trace, expect=replace(trace.expect, why=why))
+
+
+def _plain(fault: Fault) -> str:
+    """Of what is no question of order."""
+    if fault.damage is not None:
+        return f"The engine does not notice or does not survive this: {damage_words(fault.damage)}."
+    return f"No block was free from operation {fault.state} on, and what the engine then does is not undone."
+
+
+class _Experiments:
+    """One failing crash state and its neighbours: the last of its cuts is varied."""
+
+    def __init__(self, trace: Trace, states: RunStates, fault: Fault) -> None:
+        self._trace, self._states, self._fault = trace, states, fault
+        self._cut = fault.cuts[-1]
+        self._before = fault.cuts[:-1]
+        self._events = states.recovery(with_cuts(fault, self._before)) if self._before else states.events
+        self._log = Log(
+            self._events,
+            states.erases,
+            self._span(),
+            self._fails,
+            (lambda _: False) if self._before else self._settled,
+        )
+        self._words = EventWords(trace.geometry, self._events, self._image, self._log.span.stop, self._who)
+
+    def why(self) -> Why:
+        """The sentence and the requirements."""
+        reason = reason_of(self._log, self._cut)
+        needs = needs_of(self._log, reorders=self._reorders(), tears=self._tears)
+        return Why(self._sentence(reason), self._requirements(needs), bool(self._before), needs.complete)
+
+    # --- the log -----------------------------------------------------------------------------------------
+
+    def _fault_of(self, cut: Cut) -> Fault:
+        return with_cuts(self._fault, [*self._before, cut])
+
+    def _fails(self, cuts: Sequence[Cut]) -> list[bool]:
+        return [one is not None for one in self._states.judge([self._fault_of(cut) for cut in cuts])]
+
+    def _image(self, state: int) -> bytes:
+        return self._states.image(self._fault_of(Cut(state)))
+
+    def _op_of(self, number: int) -> int:
+        return self._states.position(number)[0]
+
+    def _hand(self) -> int:
+        """The operation that was under way, or the last that had returned."""
+        done, in_flight = self._states.position(min(self._cut.at, len(self._events)))
+        torn = self._cut.tear is not None and not self._cut.tear.back
+        return done if in_flight or torn else max(done - 1, 0)
+
+    def _span(self) -> range:
+        """The events of the operation at hand; of a recovery all."""
+        if self._before:
+            return range(len(self._events))
+        hand = self._hand()
+        numbers = [number for number in range(len(self._events)) if self._op_of(number) == hand]
+        return range(numbers[0], numbers[-1] + 1) if numbers else range(self._cut.at, self._cut.at)
+
+    def _settled(self, state: int) -> bool:
+        done, in_flight = self._states.position(state)
+        return not in_flight and done > self._hand()
+
+    def _who(self, number: int) -> str:
+        if self._before:
+            return "the recovery"
+        issued = self._op_of(number)
+        return f"operation {issued}" if issued < len(self._trace.operations) else "the unmount"
+
+    def _reorders(self) -> bool:
+        return any(model.reorders for model in device_models(self._trace))
+
+    def _tears(self, number: int) -> list[Cut]:
+        """How the device models tear one event, first of all the way that is known to fail; of a recovery's
+        that alone."""
+        tear, at = self._cut.tear, self._cut.at
+        known = [self._cut] if tear is not None and not tear.back and at == number else []
+        if self._before:
+            return known
+        listed = self._states.listed("torn", number)
+        step = max(-(-len(listed) // TEARS_MAX), 1)
+        return known + [one.cuts[0] for one in listed[::step]]
+
+    # --- words -------------------------------------------------------------------------------------------
+
+    def _sentence(self, reason: Reason) -> str:
+        tell: dict[str, Callable[[Reason], str]] = {
+            "order": self._ordered,
+            "late": self._late,
+            "durable": self._durable,
+            "whole": self._whole,
+            "together": self._together,
+            "wrong": self._wrong,
+            "returned": self._returned,
+        }
+        text = tell[reason.kind](reason) if reason.kind in tell else ""
+        return f"{text[:1].upper()}{text[1:]}" + (
+            ", in the recovery." if self._before and text else "." * bool(text)
+        )
+
+    def _list(self, events: Sequence[int]) -> str:
+        names = [self._words.name(one) for one in events]
+        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+    def _one_of(self, events: Sequence[int]) -> str:
+        return self._list(events) if len(events) == 1 else f"one of {self._list(events)}"
+
+    def _ordered(self, reason: Reason) -> str:
+        then = reason.then or 0
+        first, second = self._words.pair(reason.events[0], then)
+        if len(reason.events) > 1:
+            first = self._one_of(reason.events)
+        return f"{first} must be durable before {second}: there is no sync between them"
+
+    def _late(self, reason: Reason) -> str:
+        then = reason.then or 0
+        _, second = self._words.pair(reason.events[-1], then)
+        first, them = self._list(reason.events), "it" if len(reason.events) == 1 else "them"
+        return f"{first} must be durable before {second}, and the engine issues {them} only afterwards"
+
+    def _durable(self, reason: Reason) -> str:
+        issued, hand = self._op_of(reason.events[0]), self._hand()
+        what = operation_words(self._trace.operations, min(issued, hand))
+        how = "no sync follows it" if issued <= hand else "the engine issues it only afterwards"
+        return f"{self._one_of(reason.events)} must be durable before {what} returns: {how}"
+
+    def _whole(self, reason: Reason) -> str:
+        then = reason.then or 0
+        tear = self._cut.tear
+        how = "" if tear is None else f": {tear_words(tear)}"
+        device = f", which the device model {self._fault.model} allows" if self._fault.model else ""
+        while_there = f" while {self._words.name(reason.events[0])} is there" if reason.events else ""
+        return f"{self._words.name(then)} must not arrive in part{while_there}{how}{device}"
+
+    def _together(self, reason: Reason) -> str:
+        first, last = reason.events[0], reason.events[-1]
+        name, other = self._words.pair(first, last)
+        if len(reason.events) == 2:
+            return f"{name} and {other} must both be there or neither, and they are two writes"
+        return (
+            f"from {name} to {other} all must be there or nothing, and they are {len(reason.events)} writes"
+        )
+
+    def _wrong(self, reason: Reason) -> str:
+        then = reason.then or 0
+        name = self._words.name(then)
+        return f"from {name} on the store is wrong, and nothing later in the operation mends it"
+
+    def _returned(self, reason: Reason) -> str:
+        what = operation_words(self._trace.operations, self._hand())
+        return f"all that {what} wrote is there, whole and in order, and it is not what it should be"
+
+    def _requirements(self, needs: Needs) -> tuple[Requirement, ...]:
+        made = [
+            Requirement("whole", one, None, f"{self._words.name(one)} must not arrive in part.")
+            for one in needs.whole
+        ]
+        for first, second in needs.order:
+            name, other = self._words.pair(first, second)
+            made.append(Requirement("order", first, second, f"{name} must be durable before {other}."))
+        for one in needs.durable:
+            text = f"{self._words.name(one)} must be durable before the operation returns."
+            made.append(Requirement("durable", one, None, text))
+        for first, second in needs.together:
+            name, other = self._words.pair(first, second)
+            made.append(Requirement("together", first, second, f"{name} must not be there without {other}."))
+        return tuple(sorted(made, key=lambda one: (one.first, one.second or 0, one.kind)))

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: ISC
+"""Single-omission experiments find which event must be there before which, on logs whose rule is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from fakestates import log
+from powercut.fault import Cut, Tear
+from powercut.omission import Log, Needs, Reason, needs_of, reason_of
+
+Rule = Callable[[frozenset[int], frozenset[int]], bool]
+
+
+def made(text: str, wrong: Rule, *, settled: int | None = None) -> Log:
+    """A log of one operation, whose crash states are wrong by a rule; it has returned after ``settled``."""
+    events = log(text)
+
+    def fails(cuts: Sequence[Cut]) -> list[bool]:
+        found = []
+        for cut in cuts:
+            torn = set() if cut.tear is None else {cut.at - cut.tear.back}
+            found.append(wrong(frozenset(range(cut.at)) - set(cut.lost) - torn, frozenset(torn)))
+        return found
+
+    end = len(events) if settled is None else settled
+    return Log(events, True, range(len(events)), fails, lambda state: state >= end)
+
+
+def commit_needs_data(there: frozenset[int], _torn: frozenset[int]) -> bool:
+    """Event 2 points at what events 0 and 1 wrote."""
+    return 2 in there and not {0, 1} <= there
+
+
+def test_a_missing_sync_shows_as_an_event_before_another() -> None:
+    one = made("e9 p9 p2 p3", commit_needs_data)
+    assert reason_of(one, Cut(3, (1,))) == Reason("order", (1,), 2)
+    assert needs_of(one, reorders=True, tears=lambda _: []) == Needs(order=((0, 2), (1, 2)))
+
+
+def test_where_either_of_two_is_enough_both_are_told() -> None:
+    one = made("p8 p9 p2", lambda there, _: 2 in there and not {0, 1} & there)
+    assert reason_of(one, Cut(3, (0, 1))) == Reason("order", (0, 1), 2)
+
+
+def test_a_lost_event_that_does_not_matter_is_not_told() -> None:
+    one = made("p8 p9 p2", lambda there, _: 2 in there and 1 not in there)
+    assert reason_of(one, Cut(3, (0, 1))) == Reason("order", (1,), 2)
+
+
+def test_a_sync_between_them_is_a_requirement_that_is_met() -> None:
+    one = made("p8 p9 s p2", lambda there, _: 3 in there and not {0, 1} <= there)
+    assert needs_of(one, reorders=True, tears=lambda _: []).order == ()
+
+
+def test_a_device_that_keeps_the_order_meets_all_of_it() -> None:
+    one = made("e9 p9 p2 p3", commit_needs_data)
+    assert needs_of(one, reorders=False, tears=lambda _: []) == Needs()
+
+
+def test_what_must_be_there_when_the_operation_returns_is_durable() -> None:
+    one = made(
+        "p9 p2", lambda there, _: not {0, 1} <= there and len(there) == 1 and 1 not in there, settled=2
+    )
+    assert reason_of(one, Cut(2, (1,))) == Reason("durable", (1,))
+    assert needs_of(one, reorders=True, tears=lambda _: []).durable == (1,)
+
+
+def test_a_commit_that_is_issued_before_its_data_is_late() -> None:
+    one = made("p2 s p9", lambda there, _: 0 in there and 2 not in there)
+    assert reason_of(one, Cut(1)) == Reason("late", (2,), 0)
+    assert needs_of(one, reorders=False, tears=lambda _: []).together == ((0, 2),)
+
+
+def test_where_a_commit_is_before_several_events_all_of_those_that_matter_are_told() -> None:
+    one = made("p2 e8 p8 p7 p9", lambda there, _: 0 in there and not {2, 4} <= there)
+    assert reason_of(one, Cut(1)) == Reason("late", (2, 4), 0)
+
+
+def test_an_erase_and_its_prog_are_one_change_and_two_writes() -> None:
+    one = made("p1 e2 p2 p3", lambda there, _: 1 in there and 2 not in there)
+    assert reason_of(one, Cut(2)) == Reason("together", (1, 2))
+
+
+def test_a_store_that_nothing_mends_is_wrong_from_an_event_on() -> None:
+    one = made("p1 p2 p3", lambda there, _: 1 in there, settled=9)
+    assert reason_of(one, Cut(2)) == Reason("wrong", (), 1)
+
+
+def test_a_store_that_is_wrong_once_all_is_there_is_no_question_of_order() -> None:
+    one = made("p1 p2", lambda there, _: len(there) == 2, settled=2)
+    assert reason_of(one, Cut(2)) == Reason("returned")
+
+
+def test_a_torn_event_must_be_whole() -> None:
+    tear = Tear("first", 16, 1)
+    one = made("p1 p2", lambda _, torn: 1 in torn)
+    assert reason_of(one, Cut(1, (), tear)) == Reason("whole", (), 1)
+    needs = needs_of(one, reorders=False, tears=lambda number: [Cut(number, (), tear)])
+    assert needs.whole == (1,)
+
+
+def test_a_torn_event_before_the_cut_is_told_with_what_must_not_be_there_meanwhile() -> None:
+    one = made("p1 p2 p3", lambda there, torn: 0 in torn and 1 in there)
+    assert reason_of(one, Cut(3, (), Tear("first", 16, 1, back=3))) == Reason("whole", (1,), 0)
+
+
+@pytest.mark.parametrize("count", [48, 49])
+def test_a_long_operation_says_that_it_was_not_looked_at_as_a_whole(count: int) -> None:
+    one = made(" ".join(["p1"] * count), lambda _there, _torn: False)
+    assert needs_of(one, reorders=True, tears=lambda _: []).complete == (count <= 48)
