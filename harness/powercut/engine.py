@@ -302,10 +302,14 @@ class Run:
         Raises NoSuchStateError where the run does not have one that is asked for, PowercutError where the
         memory runs out.
         """
-        reader = None if options.reader is None else Engine.load(options.reader)
-        return explorer.explore(
-            self._run, allowed, options, watch, None if reader is None else reader.pointer
-        )
+        return explorer.explore(self._run, allowed, options, watch, self._reader(options))
+
+    def prepare(self, allowed: Allowed, options: ExploreOptions) -> explorer.Prepared:
+        """The same, to be made again and again; see explorer.Prepared."""
+        return explorer.Prepared(self._run, allowed, options, None, self._reader(options))
+
+    def _reader(self, options: ExploreOptions) -> Engine | None:
+        return None if options.reader is None else Engine.load(options.reader)
 
     def list(self, options: ExploreOptions) -> list[Fault]:
         """The crash states that ``explore`` would generate, without judging any; no nested ones."""

@@ -279,26 +279,52 @@ def demand_fault(code: int, fault: Fault) -> None:
 # --- exploring -------------------------------------------------------------------------------------------
 
 
+class Prepared:
+    """An exploration of a recorded run (cdata), ready in C: it can be made again and again, and costs no more
+    Python than one call each time. To be closed."""
+
+    def __init__(
+        self, run: Any, allowed: Allowed, options: ExploreOptions, watch: Watch | None, reader: Any = None
+    ) -> None:
+        self._run, self._options = run, options
+        self._keep: list[Any] = []
+        self._given = _options(options, self._keep)
+        if watch is not None:
+            self._given.watch = watch.pointer
+        if reader is not None:
+            self._given.reader = reader.pointer
+            self._keep.append(reader)
+        self._allowed = _allowed(allowed, self._keep)
+        self._report = ffi.new("struct pc_explore_report *")
+
+    def explore(self) -> None:
+        """Explores, in C alone. Raises PowercutError."""
+        self.close()
+        code = lib.pc_explore(self._run, self._allowed, self._given, self._report)
+        if code == lib.PC_INVALID_ARGUMENT and self._options.only:
+            demand_fault(code, self._options.only[0])
+        if code != 0:
+            raise PowercutError(f"The exploration failed with {CODES.get(code, code)}; use a smaller device.")
+
+    def result(self) -> Exploration:
+        """What the last exploration counted and found."""
+        return _exploration(self._report, self._options.models)
+
+    def close(self) -> None:
+        """Frees what the last exploration found."""
+        lib.pc_explore_report_release(self._report)
+
+
 def explore(
     run: Any, allowed: Allowed, options: ExploreOptions, watch: Watch | None, reader: Any = None
 ) -> Exploration:
-    """Explores a recorded run (cdata). Raises PowercutError."""
-    keep: list[Any] = []
-    given = _options(options, keep)
-    if watch is not None:
-        given.watch = watch.pointer
-    if reader is not None:
-        given.reader = reader
-    report = ffi.new("struct pc_explore_report *")
-    code = lib.pc_explore(run, _allowed(allowed, keep), given, report)
-    if code == lib.PC_INVALID_ARGUMENT and options.only:
-        demand_fault(code, options.only[0])
-    if code != 0:
-        raise PowercutError(f"The exploration failed with {CODES.get(code, code)}; use a smaller device.")
+    """Explores a recorded run (cdata). ``reader``: an Engine. Raises PowercutError."""
+    prepared = Prepared(run, allowed, options, watch, reader)
     try:
-        return _exploration(report, options.models)
+        prepared.explore()
+        return prepared.result()
     finally:
-        lib.pc_explore_report_release(report)
+        prepared.close()
 
 
 def list_faults(run: Any, options: ExploreOptions) -> list[Fault]:

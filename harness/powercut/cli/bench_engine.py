@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from powercut import __version__, littlefs_library
 from powercut.benchmark import BLOCK_SIZES, KEYS, SIZES, WORKLOADS, Bench, Figures, Measured, rows
+from powercut.cli.lists import Names, Numbers, commas
 
 #: Columns of the table: heading, and what a row's figures say there.
 _COLUMNS: tuple[tuple[str, Callable[[Figures], str]], ...] = (
@@ -37,53 +37,19 @@ worst us, worst B: time and device bytes of the worst single operation. RAM B: m
 it an empty store does not need, per value."""
 
 
-class _Numbers(click.ParamType[tuple[int, ...]]):
-    """Positive numbers with commas between them."""
-
-    name = "N,N..."
-
-    def __init__(self, low: int, high: int) -> None:
-        self.low, self.high = low, high
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of numbers with commas between them", param, ctx)
-        for number in numbers:
-            if not self.low <= number <= self.high:
-                self.fail(f"{number} is not between {self.low} and {self.high}", param, ctx)
-        return numbers
-
-
-class _Names(click.ParamType[tuple[str, ...]]):
-    """Rows, with commas between them."""
-
-    name = "ROW,ROW..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
-        names = value if isinstance(value, tuple) else tuple(value.split(","))
-        for name in names:
-            if name not in WORKLOADS:
-                self.fail(f"there is no row {name!r}; there are {', '.join(WORKLOADS)}", param, ctx)
-        return names
-
-
-def _commas(numbers: Sequence[int]) -> str:
-    return ",".join(str(number) for number in numbers)
-
-
 @click.command("engine")
 @click.option(
-    "--rows", "names", type=_Names(), default=",".join(WORKLOADS), help="Some rows; all by default."
+    "--rows",
+    "names",
+    type=Names("row", WORKLOADS),
+    default=commas(WORKLOADS),
+    help="Some rows; all by default.",
 )
-@click.option("--keys", type=_Numbers(10, 99_999), default=_commas(KEYS), show_default=True,
+@click.option("--keys", type=Numbers(10, 99_999), default=commas(KEYS), show_default=True,
               help="Values in the dictionary.")  # fmt: skip
-@click.option("--sizes", type=_Numbers(64, 1 << 21), default=_commas(SIZES), show_default=True,
+@click.option("--sizes", type=Numbers(64, 1 << 21), default=commas(SIZES), show_default=True,
               help="Bytes in the values of write and rewrite.")  # fmt: skip
-@click.option("--block-sizes", type=_Numbers(256, 65_536), default=_commas(BLOCK_SIZES), show_default=True,
+@click.option("--block-sizes", type=Numbers(256, 65_536), default=commas(BLOCK_SIZES), show_default=True,
               help="Bytes in a block.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True,
               help="Timed passes of each engine, in turns; the fastest counts.")  # fmt: skip
