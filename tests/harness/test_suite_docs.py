@@ -79,8 +79,10 @@ def test_the_tests_that_the_page_shows_pass(pytester: pytest.Pytester) -> None:
 def test_the_conftest_that_the_page_shows_names_an_engine(pytester: pytest.Pytester) -> None:
     (block,) = [block for block in blocks() if "pytest_powercut_engines" in block]
     pytester.makeconftest(PREAMBLE + block)
-    pytester.makepyfile("def test_it(powercut_engine): pass")
-    result = pytester.runpytest_inprocess()
+    pytester.makepyfile("def test_it(powercut_engine): pass\ndef test_devices(powercut_device): pass")
+    result = pytester.runpytest_inprocess("-v")
+    result.assert_outcomes(errors=1, passed=2)
+    result.stdout.fnmatch_lines(["*::test_devices[[]512x512,prog=64[]] PASSED*"])
     result.stdout.fnmatch_lines([f"*There is no engine library {pytester.path}/libmine.so*"])
 
 

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, str]] = {
     "trace": "powercut.cli.trace",
     "explain": "powercut.cli.explain",
     "fuzz": "powercut.cli.fuzz",
+    "init": "powercut.cli.init",
     "corpus": "powercut.cli.corpus",
     "bench": "powercut.cli.bench",
     "format": "powercut.cli.store",

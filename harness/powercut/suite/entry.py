@@ -106,10 +106,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 "powercut_engine", names, ids=engine_ids(names), indirect=True, scope="session"
             )
     if "powercut_device" in used:
-        devices = session_devices(metafunc.config)
-        if len(devices) > 1:
-            ids = [device_id(one) for one in devices]
-            metafunc.parametrize("powercut_device", devices, ids=ids, indirect=True, scope="session")
+        devices = devices_for(metafunc.definition)
+        ids: list[Any] = [device_id(one) for one in devices]
+        if len(ids) == 1:  # nothing to tell apart; before pytest 8.4 it is told nevertheless
+            ids = [getattr(pytest, "HIDDEN_PARAM", ids[0])]
+        metafunc.parametrize("powercut_device", devices, ids=ids, indirect=True, scope="session")
 
 
 def _parametrised(metafunc: pytest.Metafunc) -> set[str]:
@@ -125,6 +126,12 @@ def engines_for(node: pytest.Item | pytest.Collector) -> list[str]:
     """The engines that a test, or a trace file, is for."""
     by_conftest = node.ihook.pytest_powercut_engines(config=node.config)
     return session_engines(node.config, by_conftest)
+
+
+def devices_for(node: pytest.Item | pytest.Collector) -> list[Geometry]:
+    """The devices that a test is for."""
+    by_conftest = node.ihook.pytest_powercut_devices(config=node.config)
+    return session_devices(node.config, by_conftest)
 
 
 @pytest.hookimpl(trylast=True)
@@ -167,8 +174,8 @@ def powercut_engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="session")
 def powercut_device(request: pytest.FixtureRequest) -> Geometry:
-    """The device under the engine: of --powercut-device, or the profile's."""
-    device: Geometry = getattr(request, "param", None) or session_devices(request.config)[0]
+    """The device under the engine: of --powercut-device, of a conftest.py, or the profile's."""
+    device: Geometry = getattr(request, "param", None) or session_devices(request.config, None)[0]
     return device
 
 

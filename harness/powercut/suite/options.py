@@ -53,7 +53,7 @@ OPTIONS = (
            "seconds"),
     Option("seed", "N", "Of what is generated; random: another each time.", PARSERS["seed"], "seed"),
     Option("jobs", "N", "Threads in each process.", PARSERS["jobs"], "jobs"),
-    Option("save", "DIR", "Where traces that fail are saved (traces, below the root).", Path, "save"),
+    Option("save", "DIR", "Where traces that fail are saved (traces, beside the test).", Path, "save"),
 )  # fmt: skip
 
 #: Switches: name, what the ini option of that name says, help.
@@ -146,9 +146,18 @@ def session_seconds(config: pytest.Config) -> float | None:
     return float(str(seconds)) if seconds is not None else None
 
 
-def session_devices(config: pytest.Config) -> list[Geometry]:
-    """The devices of a session, one or more."""
-    given = chosen(config, "device")
+def session_devices(config: pytest.Config, by_conftest: list[str] | None) -> list[Geometry]:
+    """The devices, one or more: of the command line, else of a conftest.py, of the ini file, of the profile.
+
+    Raises UsageError.
+    """
+    given = config.getoption(_dest("device"), default=None)
+    if given is None and by_conftest:
+        try:
+            given = [parse_device(text) for text in by_conftest]
+        except ValueError as error:
+            raise pytest.UsageError(f"pytest_powercut_devices: {error}") from None
+    given = chosen(config, "device") if given is None else given
     if isinstance(given, list):
         return list(dict.fromkeys(given))
     return list(PROFILE_DEVICES[str(chosen(config, "profile") or "quick")])
@@ -179,12 +188,13 @@ def engine_ids(names: list[str]) -> list[str]:
     return [one if short.count(one) == 1 else name for one, name in zip(short, names, strict=True)]
 
 
-def _save_folder(config: pytest.Config) -> Path:
-    """Where traces are saved: as typed, from here; as written in the ini file, from there."""
+def _save_folder(config: pytest.Config) -> Path | None:
+    """Where traces are saved: as typed, from here; as written in the ini file, from there; None: neither."""
     typed = config.getoption(_dest("save"), default=None)
     if typed is not None:
         return Path(config.invocation_params.dir, typed).resolve()
-    return (_ini_folder(config) / str(chosen(config, "save") or "traces")).resolve()
+    written = chosen(config, "save")
+    return (_ini_folder(config) / str(written)).resolve() if written is not None else None
 
 
 def _ini_folder(config: pytest.Config) -> Path:

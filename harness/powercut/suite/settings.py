@@ -24,7 +24,7 @@ class Settings:
     ``budget``: generated traces in a test, at most. ``seconds``: for beginning them; None: no bound.
     ``ops``: operations in each. ``kinds``, ``models``, ``depth``, ``samples``: which crash states, see
     docs/faults.md. ``seed``: of what is generated. ``jobs``: threads. ``isolate``: run the engine in a child
-    process, which it may crash. ``save``: the folder for traces that fail; None: ``traces`` below the root.
+    process, which it may crash. ``save``: the folder for traces that fail; None: ``traces`` beside the test.
     """
 
     profile: str = "quick"

@@ -52,7 +52,7 @@ class Suite:
     def begin(self, item: pytest.Item) -> None:
         """A test begins. Raises UsageError where its marker is wrong."""
         work = self.work
-        work.counts = Counts()
+        work.counts, work.home = Counts(), item.path.parent
         work.settings = item_settings(item, self.settings)
         work.seed = item_seed(item, work.settings)
         work.share = self.time.share() if FIXTURE in getattr(item, "fixturenames", ()) else None
