@@ -170,7 +170,7 @@ def test_several_devices_make_several_tests(pytester: pytest.Pytester) -> None:
             "--powercut-profile=nightly2",
             "there is no profile 'nightly2'; there are quick, nightly, exhaustive",
         ),
-        ("--powercut-depth=9", "depth is 9, and must be 1 to 4"),
+        ("--powercut-depth=9", "depth is 9, and must be 2 to 4"),
         ("--powercut-seconds=0", "seconds is 0, and must be more than 0"),
         ("--powercut-seed=x", "seed is 'x', and must be a whole number"),
     ],
@@ -201,10 +201,10 @@ def test_the_nearest_marker_goes_before_options_and_profile(pytester: pytest.Pyt
             @pytest.mark.powercut(budget=2)
             def test_both(self, powercut_explorer):
                 settings = powercut_explorer.settings
-                assert (settings.budget, settings.ops, settings.kinds) == (2, 9, ("prefix",))
+                assert (settings.budget, settings.ops, len(settings.kinds)) == (2, 9, 6)
 
         def test_none(powercut_explorer):
-            assert (powercut_explorer.settings.budget, powercut_explorer.settings.ops) == (5, 100)
+            assert (powercut_explorer.settings.budget, powercut_explorer.settings.ops) == (5, 60)
         """
     )
     pytester.runpytest_inprocess(
@@ -337,6 +337,68 @@ def test_the_time_is_shared_and_each_test_begins_one_trace(pytester: pytest.Pyte
     result.assert_outcomes(passed=3)
     lines = summary(result)
     assert any(line.startswith("not begun, for want of time: 29") for line in lines)
+
+
+# --- kinds, device models, claims ------------------------------------------------------------------------
+
+#: What is written in one prog: whole, or not at all, unless the device tears it.
+SMALL = """
+    import pytest
+
+    from powercut.ops import Literal, Op
+
+    @pytest.mark.powercut(kinds="prefix,torn", models=["nor"])
+    def test_small(powercut_explorer):
+        powercut_explorer.check([Op("set", b"k", value=Literal(text)) for text in (b"one", b"two")])
+"""
+
+
+def test_torn_writes_are_looked_at_and_what_is_not_claimed_is_told_apart(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SMALL)
+    result = pytester.runpytest_inprocess(toy("Careless"), "--powercut-device=512x16")
+    result.assert_outcomes(passed=1)
+    lines = summary(result)
+    assert lines[3].split()[:2] == ["torn", "nor"]
+    assert lines[4].endswith("in part: torn; not looked at: reorder, nested, damage, full")
+    assert lines[5].startswith("not claimed: 1 traces fail")
+
+
+def test_strict_fails_what_is_not_claimed_and_saves_the_torn_state(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SMALL)
+    result = pytester.runpytest_inprocess(toy("Careless"), "--powercut-device=512x16", "--powercut-strict")
+    result.assert_outcomes(failed=1)
+    (path,) = (pytester.path / "traces").iterdir()
+    trace = load(path)
+    assert trace.fault is not None
+    assert (trace.fault.kind, trace.fault.model) == ("torn", "nor")
+    assert trace.fault.cuts[0].tear is not None
+    command = [sys.executable, "-m", "powercut", "replay", str(path), "--engine", f"{TOYS}:Careless"]
+    replayed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert replayed.returncode == 1, replayed.stderr
+    assert "as expected" in replayed.stdout
+
+
+def test_an_engine_that_is_right_holds_in_every_kind(pytester: pytest.Pytester) -> None:
+    both = SMALL.replace("prefix,torn", "prefix,torn,nested,damage") + SMALL.replace(
+        "prefix,torn", "full"
+    ).replace("test_small", "test_full")
+    pytester.makepyfile(both)
+    result = pytester.runpytest_inprocess(toy("Page"), "--powercut-device=512x16")
+    result.assert_outcomes(passed=2)
+    kinds = [line.split()[0] for line in summary(result)[2:] if line.startswith("  ")]
+    assert list(dict.fromkeys(kinds)) == ["prefix", "torn", "nested", "damage", "full"]
+
+
+def test_a_device_model_of_ones_own_comes_out_of_a_file(pytester: pytest.Pytester) -> None:
+    (pytester.path / "mine.toml").write_text('[model.mine]\nprog_unit = 64\nprog_tears = ["first"]\n')
+    pytester.makepyfile(SMALL.replace('"nor"', '"mine"'))
+    options = [toy("Page"), "--powercut-device=512x16"]
+    result = pytester.runpytest_inprocess(*options, "--powercut-models=mine.toml")
+    result.assert_outcomes(passed=1)
+    assert any(line.split()[:2] == ["torn", "mine"] for line in summary(result))
+    unknown = pytester.runpytest_inprocess(*options)
+    unknown.assert_outcomes(failed=1)
+    unknown.stdout.fnmatch_lines(["E *There is no device model 'mine'; there are nor, nand, *"])
 
 
 # --- failures --------------------------------------------------------------------------------------------

@@ -32,13 +32,17 @@ class Died:
     how: str = ""
 
 
-def in_child(work: Callable[[Watch], T], hang_seconds: float | None = None) -> T | Died:
-    """What ``work`` answers in a child process; it hangs where its watch shows no life for so long.
+def shared_watch() -> Watch:
+    """A watch in memory that child processes share."""
+    return Watch(mmap.mmap(-1, Watch.SIZE))
 
-    ``hang_seconds``: None: a minute.
-    Raises PowercutError where the work did, RuntimeError where it failed otherwise.
+
+def in_child(work: Callable[[], T], watch: Watch, hang_seconds: float | None = None) -> T | Died:
+    """What ``work`` answers in a child process; it hangs where the shared watch shows no life for so long.
+
+    ``hang_seconds``: None: a minute. Raises PowercutError where the work did, RuntimeError where it failed
+    otherwise.
     """
-    memory = mmap.mmap(-1, Watch.SIZE)
     mine, theirs = connection.Pipe(duplex=False)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -46,12 +50,12 @@ def in_child(work: Callable[[Watch], T], hang_seconds: float | None = None) -> T
         warnings.simplefilter("ignore", DeprecationWarning)  # other threads, of xdist: they only wait
         child = os.fork()
     if child == 0:
-        _serve(theirs, work, Watch(memory))
+        _serve(theirs, work)
     theirs.close()
     ended = False
     try:
         with mine:
-            answer = _answer(mine, Watch(memory), hang_seconds or HANG_SECONDS)
+            answer = _answer(mine, watch, hang_seconds or HANG_SECONDS)
         ended = answer is None
     finally:
         if not ended:
@@ -63,13 +67,13 @@ def in_child(work: Callable[[Watch], T], hang_seconds: float | None = None) -> T
     return result
 
 
-def _serve(pipe: Any, work: Callable[[Watch], object], watch: Watch) -> None:
+def _serve(pipe: Any, work: Callable[[], object]) -> None:
     """The child: works, answers, ends."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         faulthandler.disable()
         try:
-            answer: tuple[str, object] = ("done", work(watch))
+            answer: tuple[str, object] = ("done", work())
         except PowercutError as error:
             answer = ("refused", str(error))
         except BaseException:

@@ -30,7 +30,7 @@ class States:
     @property
     def exhaustive(self) -> bool:
         """Whether every state that there can be was dealt with."""
-        return self.left == 0 and self.beyond == 0 and self.sampled == 0
+        return self.left == 0 and self.beyond == 0
 
     def add(self, other: States) -> None:
         """Counts the other's states too."""
@@ -55,6 +55,7 @@ class Counts:
     """What was looked at, on one engine. ``states``: by (kind, device model; empty: every device).
 
     ``unbegun``: traces that the time was too short for. ``no_space``: write probes that met a full device.
+    ``unclaimed``: traces that fail where the engine does not claim to survive.
     """
 
     engine: str = ""
@@ -64,6 +65,7 @@ class Counts:
     operations: int = 0
     events: int = 0
     no_space: int = 0
+    unclaimed: int = 0
     states: dict[tuple[str, str], States] = field(default_factory=dict)
     saved: list[Saved] = field(default_factory=list)
 
@@ -76,6 +78,7 @@ class Counts:
         self.operations += other.operations
         self.events += other.events
         self.no_space += other.no_space
+        self.unclaimed += other.unclaimed
         for key, states in other.states.items():
             self.states.setdefault(key, States()).add(states)
         self.saved.extend(one for one in other.saved if one not in self.saved)
@@ -90,6 +93,7 @@ class Counts:
             "operations": self.operations,
             "events": self.events,
             "no_space": self.no_space,
+            "unclaimed": self.unclaimed,
             "states": [
                 [*key, one.total, one.checked, one.skipped, one.sampled, one.beyond]
                 for key, one in self.states.items()

@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from powercut.devices import BUILTIN, DeviceModel, load, named
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
-from powercut.explorer import Watch
+from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Op
-from powercut.run import RunOptions, Verdict, run_trace
-from powercut.shrink import first_violation
-from powercut.source import GeneratedSource
+from powercut.run import VIOLATIONS_MAX, RunOptions, Verdict
+from powercut.source import GeneratedSource, model_data
 from powercut.suite import failure, hypo
-from powercut.suite.child import Died, in_child
 from powercut.suite.counts import Counts, States
+from powercut.suite.judging import first_failing, judge
 from powercut.suite.settings import Settings
 from powercut.suite.work import Work
 from powercut.trace import EngineRef, Trace
@@ -97,14 +98,16 @@ class Explorer:
         """
         __tracebackhide__ = True
         trace = what if isinstance(what, Trace) else self.trace(what, device=device, image=image)
+        trace = self._asking(trace)
         start = time.perf_counter()
         try:
             verdict = self._judge(trace)
             hypo.tell(verdict)
             if aim:
                 hypo.aim(verdict.events, "powercut: device events")
-            if not verdict.held:
-                raise self._failure(trace, verdict)
+            violation = first_failing(verdict, strict=self.settings.strict)
+            if violation is not None:
+                raise self._failure(trace, violation)
         finally:
             hypo.excuse(time.perf_counter() - start)
         return verdict
@@ -165,28 +168,55 @@ class Explorer:
         bounds = [one for one in (self.settings.seconds, self._work.share) if one is not None]
         return time.monotonic() + min(bounds) if bounds else None
 
+    def _models(self, geometry: Geometry) -> tuple[DeviceModel, ...]:
+        """The device models asked for, or those that the engine claims, that there are of a geometry."""
+        settings = self.settings
+        known = dict(BUILTIN) if settings.models_file is None else {**BUILTIN, **load(settings.models_file)}
+        if not set(settings.kinds) & {"torn", "reorder"}:
+            return ()
+        if "all" in settings.models:
+            asked = tuple(known.values())
+        elif settings.models:
+            asked = named(settings.models, known)
+        else:
+            claims = self.engine.claims()
+            asked = tuple(one for name, one in known.items() if name in claims)
+        return tuple(one for one in asked if not one.misfit(geometry))
+
+    def _asking(self, trace: Trace) -> Trace:
+        """The trace, asking for the crash states of the settings; one with a fault asks for that already."""
+        if trace.fault is not None:
+            return trace
+        settings = self.settings
+        sampled = set(settings.kinds) - {"prefix"}
+        explore = Explore(
+            kinds=settings.kinds,
+            nested=("prefix",) if "nested" in settings.kinds else (),
+            depth=settings.depth,
+            samples=settings.samples if sampled else 0,
+            seed=settings.seed if sampled else 0,
+        )
+        models = tuple(model_data(one) for one in self._models(trace.geometry))
+        return replace(trace, explore=explore, models=models)
+
     def _judge(self, trace: Trace) -> Verdict:
         """Runs the trace and counts what it showed."""
-        options = self._options()
-        if self.settings.isolate:
-            outcome = in_child(lambda watch: run_trace(trace, self.engine, options, watch=watch))
-        else:
-            outcome = run_trace(trace, self.engine, options, watch=Watch())
-        if isinstance(outcome, Died):
-            outcome = Verdict(len(trace.operations), 0, {}, 0.0, (failure.died(outcome),))
+        outcome = judge(trace, self.engine, self._options(), isolate=self.settings.isolate)
         self._work.counts.add(counts_of(self.engine, outcome))
         return outcome
 
     def _options(self) -> RunOptions:
-        if self.settings.kinds != ("prefix",) or self.settings.models:
-            raise PowercutError(
-                "Only prefix states are looked at so far; leave the kinds and the models out."
-            )
-        return RunOptions(jobs=self.settings.jobs, violations_max=1, words=not hypo.looking())
+        """Stops at the first violation, unless that may be one that the engine does not claim to survive."""
+        settings = self.settings
+        return RunOptions(
+            jobs=settings.jobs,
+            violations_max=VIOLATIONS_MAX if "damage" in settings.kinds else 1,
+            words=not hypo.looking(),
+            strict=settings.strict,
+        )
 
-    def _failure(self, trace: Trace, verdict: Verdict) -> failure.ViolationError:
-        """The error for a verdict; made small and saved, unless Hypothesis is still looking."""
-        violation = first_violation(verdict) or verdict.violations[0]
+    def _failure(self, trace: Trace, violation: Violation) -> failure.ViolationError:
+        """The error for a violation; made small and saved, unless Hypothesis is still looking."""
         if hypo.looking():
             error = failure.error_of(violation.kind)(violation.words)
             error.violation, error.trace = violation, trace
@@ -224,5 +254,6 @@ def counts_of(engine: Engine, verdict: Verdict) -> Counts:
         operations=verdict.operations,
         events=verdict.events,
         no_space=verdict.no_space,
+        unclaimed=int(any(not one.claimed for one in verdict.violations)),
         states=states,
     )

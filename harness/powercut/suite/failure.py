@@ -14,7 +14,7 @@ from powercut.judge import Violation
 from powercut.native import engine_names
 from powercut.ops import op_text
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
-from powercut.suite.child import Died, in_child
+from powercut.suite.child import Died, in_child, shared_watch
 from powercut.suite.counts import Saved
 from powercut.trace import Trace, file_name, save
 from powercut.why import with_why
@@ -47,13 +47,6 @@ def error_of(kind: str) -> type[ViolationError]:
     return type(f"{name}ViolationError", (ViolationError,), {"__module__": __name__})
 
 
-def died(how: Died) -> Violation:
-    """The violation of an engine that took its process with it."""
-    words = f"The engine ended its process: {how.how}." if how.kind == "crash" else (
-        f"The run does not end, {how.how}: the engine hangs.")  # fmt: skip
-    return Violation(how.kind, None, None, how.how, words)
-
-
 def small(
     trace: Trace, violation: Violation, engine: Engine, *, isolate: bool, budget: int = BUDGET
 ) -> tuple[Trace, Violation]:
@@ -74,7 +67,7 @@ def _shrunk(
 ) -> tuple[Trace, Violation | None] | None:
     if not isolate:
         return shrunk(trace, engine, budget, violation)
-    made = in_child(lambda _watch: shrunk(trace, engine, budget, violation), SHRINK_SECONDS)
+    made = in_child(lambda: shrunk(trace, engine, budget, violation), shared_watch(), SHRINK_SECONDS)
     return None if isinstance(made, Died) else made
 
 

@@ -42,9 +42,10 @@ OPTIONS = (
     Option("device", "DEVICE", "On this device: 512x256,prog=16,read=16,erase=0xff. Again for another.",
            parse_device, many=True),
     Option("profile", "NAME", "How much to explore: quick, nightly or exhaustive.", parse_profile),
-    Option("model", "NAME,...", "The device models.", PARSERS["models"], "models"),
+    Option("model", "NAME,...", "The device models, or all.", PARSERS["models"], "models"),
+    Option("models", "FILE", "A TOML file with more device models.", Path, "models_file"),
     Option("kinds", "KIND,...", "The kinds of crash state, or all.", PARSERS["kinds"], "kinds"),
-    Option("depth", "N", "Cuts in a row, the first included.", PARSERS["depth"], "depth"),
+    Option("depth", "N", "Cuts in a row of kind nested, 2 to 4.", PARSERS["depth"], "depth"),
     Option("samples", "N", "Samples at a cut where not every state is looked at.", PARSERS["samples"],
            "samples"),
     Option("budget", "N", "Generated traces in a test, at most.", PARSERS["budget"], "budget"),
@@ -59,6 +60,7 @@ OPTIONS = (
 #: Switches: name, what the ini option of that name says, help.
 SWITCHES = (
     ("traces", "Make a test of every *.trace.json too."),
+    ("strict", "What the engine does not claim to survive fails too."),
     ("in-process", "Run engines in pytest's own process, for debuggers and coverage."),
 )
 
@@ -137,7 +139,13 @@ def session_settings(config: pytest.Config, seed: int | None = None) -> Settings
     settings = replace(settings, **parsed)  # type: ignore[arg-type]
     if settings.seed == RANDOM:
         settings = replace(settings, seed=secrets.randbelow(2**32) if seed is None else seed)
-    return replace(settings, save=_save_folder(config), isolate=not switched(config, "in-process"))
+    return replace(
+        settings,
+        save=_folder(config, "save"),
+        models_file=_folder(config, "models"),
+        strict=switched(config, "strict"),
+        isolate=not switched(config, "in-process"),
+    )
 
 
 def session_seconds(config: pytest.Config) -> float | None:
@@ -188,12 +196,12 @@ def engine_ids(names: list[str]) -> list[str]:
     return [one if short.count(one) == 1 else name for one, name in zip(short, names, strict=True)]
 
 
-def _save_folder(config: pytest.Config) -> Path | None:
-    """Where traces are saved: as typed, from here; as written in the ini file, from there; None: neither."""
-    typed = config.getoption(_dest("save"), default=None)
+def _folder(config: pytest.Config, name: str) -> Path | None:
+    """An option's path: as typed, from here; as written in the ini file, from there; None: neither."""
+    typed = config.getoption(_dest(name), default=None)
     if typed is not None:
         return Path(config.invocation_params.dir, typed).resolve()
-    written = chosen(config, "save")
+    written = chosen(config, name)
     return (_ini_folder(config) / str(written)).resolve() if written is not None else None
 
 

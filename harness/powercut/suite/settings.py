@@ -22,19 +22,23 @@ class Settings:
     """How a test explores.
 
     ``budget``: generated traces in a test, at most. ``seconds``: for beginning them; None: no bound.
-    ``ops``: operations in each. ``kinds``, ``models``, ``depth``, ``samples``: which crash states, see
-    docs/faults.md. ``seed``: of what is generated. ``jobs``: threads. ``isolate``: run the engine in a child
-    process, which it may crash. ``save``: the folder for traces that fail; None: ``traces`` beside the test.
+    ``ops``: operations in each. ``kinds``, ``models`` (none: those that the engine claims; ``all``),
+    ``models_file`` (with more of them), ``depth``, ``samples``: which crash states, see docs/faults.md.
+    ``strict``: what the engine does not claim to survive fails too. ``seed``: of what is generated. ``jobs``:
+    threads. ``isolate``: run the engine in a child process, which it may crash. ``save``: the folder for
+    traces that fail; None: ``traces`` beside the test.
     """
 
     profile: str = "quick"
     budget: int = 20
     seconds: float | None = None
     ops: int = 40
-    kinds: tuple[str, ...] = ("prefix",)
+    kinds: tuple[str, ...] = ("prefix", "torn", "reorder")
     models: tuple[str, ...] = ()
-    depth: int = 1
-    samples: int = 16
+    models_file: Path | None = None
+    depth: int = 2
+    samples: int = 8
+    strict: bool = False
     seed: int = 0
     jobs: int = 1
     isolate: bool = True
@@ -44,8 +48,8 @@ class Settings:
 #: What a session explores where neither a marker nor an option says otherwise.
 PROFILES: dict[str, Settings] = {
     "quick": Settings(),
-    "nightly": Settings(profile="nightly", budget=400, ops=100, seed=RANDOM),
-    "exhaustive": Settings(profile="exhaustive", budget=100, ops=30),
+    "nightly": Settings(profile="nightly", budget=200, ops=60, kinds=KINDS, seed=RANDOM),
+    "exhaustive": Settings(profile="exhaustive", budget=50, ops=20, kinds=KINDS, samples=64),
 }
 
 #: The devices of a profile that goes through several.
@@ -104,6 +108,8 @@ def parse_kinds(value: object) -> tuple[str, ...]:
             raise ValueError(f"there is no kind {name!r}; there are {', '.join(KINDS)}, and all")
     if not asked:
         raise ValueError(f"no kind is named; there are {', '.join(KINDS)}, and all")
+    if asked == ("nested",):  # a recovery is one from another state
+        asked = ("prefix", "nested")
     return KINDS if "all" in asked else tuple(kind for kind in KINDS if kind in asked)
 
 
@@ -156,7 +162,7 @@ PARSERS: dict[str, Callable[[object], object]] = {
     "ops": _number("ops", 1, 1_000_000),
     "kinds": parse_kinds,
     "models": names,
-    "depth": _number("depth", 1, CUTS_MAX),
+    "depth": _number("depth", 2, CUTS_MAX),
     "samples": _number("samples", 0, 1_000_000),
     "seed": parse_seed,
     "jobs": _number("jobs", 1, 1024),

@@ -19,6 +19,11 @@ def summary_lines(engines: Sequence[Counts], settings: Settings) -> list[str]:
         lines += [_head(counts, settings), *_table(counts), coverage(counts)]
         if counts.no_space:
             lines.append(f"write probes that met a full device: {counts.no_space:,}")
+        if counts.unclaimed:
+            lines.append(
+                f"not claimed: {counts.unclaimed:,} traces fail where the engine does not claim to survive; "
+                "--powercut-strict makes tests of them fail"
+            )
         if counts.unbegun:
             lines.append(f"not begun, for want of time: {counts.unbegun:,} traces")
         for saved in counts.saved:
@@ -60,8 +65,8 @@ def _word(states: States) -> str:
     words = []
     if states.left:
         words.append(f"{states.left:,} left, behind a violation or an interruption")
-    if states.sampled or states.beyond:
-        words.append(f"sampled: more are possible at {states.beyond:,} cuts")
+    if states.beyond:
+        words.append(f"in part: more states are possible at {states.beyond:,} cuts")
     return "; ".join(words)
 
 
