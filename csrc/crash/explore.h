@@ -84,8 +84,8 @@ struct memory {
 struct tracker {
     struct media media;
     struct patch patch;
-    struct pc_hash *blocks; /* per block */
-    struct pc_hash sum;
+    struct pc_hash *blocks; /* per block; 0: not known yet */
+    struct pc_hash sum;     /* of what changed since the run began */
 };
 
 /* What one thread has of its own. */

@@ -222,7 +222,7 @@ size_t pc_run_overwrite(const struct pc_run *run) {
 
         pc_run_event(run, i, &event);
         (void)media_move(&media, i);
-        old = media.bytes + (size_t)event.block * geometry->block_size + event.off;
+        old = media_block(&media, event.block, NULL) + event.off;
         for (uint32_t at = 0; event.kind == BD_EVENT_PROG && clean && at < event.size; at++) {
             clean = geometry->erase_value != BD_ERASE_NONE && old[at] == (uint8_t)geometry->erase_value;
         }

@@ -2,7 +2,8 @@
  *
  * hash.c: by what two crash states are known to be the same.
  *
- * The hash of a device is the sum of its blocks' hashes, so each event costs the hash of one block.
+ * The hash of a device is the sum over its blocks of what each adds to the hash that it had in the run's image: so
+ * each event costs the hash of one block, and what was never written costs nothing.
  */
 #include "explore.h"
 
@@ -23,7 +24,6 @@ void tracker_release(struct tracker *tracker) {
 }
 
 static int tracker_init(struct tracker *tracker, const struct pc_run *run) {
-    size_t block_size = run->geometry.block_size;
     int code = media_init(&tracker->media, run, 1);
 
     if (code == PC_OK) {
@@ -34,29 +34,37 @@ static int tracker_init(struct tracker *tracker, const struct pc_run *run) {
         return PC_NO_MEMORY;
     }
     tracker->sum = (struct pc_hash){0, 0};
-    for (uint32_t block = 0; block < run->geometry.block_count; block++) {
-        tracker->blocks[block] = hash_block(tracker->media.bytes + block * block_size, block_size, block);
-        tracker->sum = pc_hash_add(tracker->sum, tracker->blocks[block]);
-    }
     return PC_OK;
+}
+
+/* The hash of a block as it is on the media. */
+static struct pc_hash block_hash(const struct tracker *tracker, uint32_t block) {
+    struct pc_hash *hash = &tracker->blocks[block];
+
+    if (hash->lo == 0 && hash->hi == 0) { /* not known yet */
+        *hash = hash_block(media_block(&tracker->media, block, NULL), tracker->media.run->geometry.block_size,
+                           block);
+    }
+    return *hash;
 }
 
 static int tracker_step(struct tracker *tracker) {
     const struct pc_run *run = tracker->media.run;
-    size_t block_size = run->geometry.block_size;
     struct bd_event event;
-    struct pc_hash hash;
+    struct pc_hash old;
     int code;
 
     pc_run_event(run, tracker->media.at, &event);
-    code = media_move(&tracker->media, tracker->media.at + 1);
-    if (code != PC_OK || !event_is_effective(&run->geometry, &event)) {
-        return code;
+    if (!event_is_effective(&run->geometry, &event)) {
+        return media_move(&tracker->media, tracker->media.at + 1);
     }
-    hash = hash_block(tracker->media.bytes + event.block * block_size, block_size, event.block);
-    tracker->sum = pc_hash_add(pc_hash_sub(tracker->sum, tracker->blocks[event.block]), hash);
-    tracker->blocks[event.block] = hash;
-    return PC_OK;
+    old = block_hash(tracker, event.block);
+    code = media_move(&tracker->media, tracker->media.at + 1);
+    if (code == PC_OK) {
+        tracker->blocks[event.block] = (struct pc_hash){0, 0};
+        tracker->sum = pc_hash_add(pc_hash_sub(tracker->sum, old), block_hash(tracker, event.block));
+    }
+    return code;
 }
 
 /* Moves on; where states come out of order, anew from the start. */
@@ -83,7 +91,7 @@ static struct pc_hash patched_sum(const struct tracker *tracker) {
         uint32_t block = patch->blocks[i];
         struct pc_hash hash = hash_block(patch->copies[i], patch->dev.geometry.block_size, block);
 
-        sum = pc_hash_add(pc_hash_sub(sum, tracker->blocks[block]), hash);
+        sum = pc_hash_add(pc_hash_sub(sum, block_hash(tracker, block)), hash);
     }
     return sum;
 }

@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t device_size(const struct bd_geometry *geometry) {
-    return (size_t)geometry->block_size * geometry->block_count;
-}
-
 /* --- events ---------------------------------------------------------------------------------------- */
 
 int event_is_effective(const struct bd_geometry *geometry, const struct bd_event *event) {
@@ -56,11 +52,12 @@ static int init_undo(struct media *media) {
 
 int media_init(struct media *media, const struct pc_run *run, int keep_undo) {
     *media = (struct media){.run = run};
-    media->bytes = malloc(device_size(&run->geometry));
-    if (media->bytes == NULL || bd_ram_wrap(&run->geometry, media->bytes, &media->dev) != BD_OK) {
+    media->patch = &media->own;
+    if (bd_ram_wrap(&run->geometry, run->image, &media->image) != BD_OK ||
+        patch_init(&media->own, &media->image, 0) != PC_OK) {
         return PC_NO_MEMORY;
     }
-    memcpy(media->bytes, run->image, device_size(&run->geometry));
+    media->dev = media->own.dev;
     return keep_undo ? init_undo(media) : PC_OK;
 }
 
@@ -70,10 +67,8 @@ int media_init_over(struct media *media, const struct pc_run *run, struct patch 
 }
 
 void media_release(struct media *media) {
-    if (media->patch == NULL) {
-        bd_close(&media->dev);
-    }
-    free(media->bytes);
+    patch_release(&media->own);
+    bd_close(&media->image);
     free(media->undo);
     free(media->undo_bytes);
     *media = (struct media){0};
@@ -88,13 +83,6 @@ static void save_undo(struct media *media, const struct bd_event *event, const u
     memcpy(undo->bytes, block + undo->off, undo->size);
 }
 
-static uint8_t *block_to_write(const struct media *media, uint32_t block) {
-    if (media->patch != NULL) {
-        return patch_block(media->patch, block);
-    }
-    return media->bytes + (size_t)block * media->run->geometry.block_size;
-}
-
 static int step(struct media *media, size_t k) {
     const struct bd_geometry *geometry = &media->run->geometry;
     struct bd_event event;
@@ -102,7 +90,7 @@ static int step(struct media *media, size_t k) {
 
     pc_run_event(media->run, media->at, &event);
     if (event_is_effective(geometry, &event)) {
-        block = block_to_write(media, event.block);
+        block = patch_block(media->patch, event.block);
         if (block == NULL) {
             return PC_NO_MEMORY;
         }
@@ -115,20 +103,12 @@ static int step(struct media *media, size_t k) {
     return PC_OK;
 }
 
-static void rewind_media(struct media *media) {
-    media->at = 0;
-    if (media->patch != NULL) {
-        patch_reset(media->patch);
-    } else {
-        memcpy(media->bytes, media->run->image, device_size(&media->run->geometry));
-    }
-}
-
 int media_move(struct media *media, size_t k) {
     int code = PC_OK;
 
     if (k < media->at) {
-        rewind_media(media);
+        media->at = 0;
+        patch_reset(media->patch);
     }
     while (code == PC_OK && media->at < k) {
         code = step(media, k);
@@ -137,10 +117,10 @@ int media_move(struct media *media, size_t k) {
 }
 
 const uint8_t *media_block(const struct media *media, uint32_t block, uint8_t *room) {
-    if (media->patch != NULL) {
-        return patch_peek(media->patch, block, room);
+    if (media->patch == &media->own && media->own.slots[block] == 0) {
+        return media->run->image + (size_t)block * media->run->geometry.block_size;
     }
-    return media->bytes + (size_t)block * media->run->geometry.block_size;
+    return patch_peek(media->patch, block, room);
 }
 
 const struct media_undo *media_undo_of(const struct media *media, size_t event) {
@@ -148,8 +128,12 @@ const struct media_undo *media_undo_of(const struct media *media, size_t event) 
 }
 
 void pc_run_image(const struct pc_run *run, size_t k, uint8_t *ret_bytes) {
-    struct media media = {.run = run, .bytes = ret_bytes};
+    const struct bd_geometry *geometry = &run->geometry;
+    struct bd_event event;
 
-    memcpy(ret_bytes, run->image, device_size(&run->geometry));
-    (void)media_move(&media, k); /* on bytes it needs no memory */
+    memcpy(ret_bytes, run->image, (size_t)geometry->block_size * geometry->block_count);
+    for (size_t i = 0; i < k; i++) {
+        pc_run_event(run, i, &event);
+        (void)event_apply(ret_bytes + (size_t)event.block * geometry->block_size, geometry, &event);
+    }
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * media.h: the bytes of a device as they were at one moment of a run, moved forward event by event.
+ *
+ * Kept are the blocks that were written since the run began; the others are those of the run's image. So a device
+ * costs what its events wrote, however large it is.
  */
 #ifndef CRASH_MEDIA_H
 #define CRASH_MEDIA_H
@@ -20,18 +23,19 @@ struct media_undo {
 struct media {
     const struct pc_run *run;
     size_t at;           /* the device is as after the run's first `at` events */
-    uint8_t *bytes;      /* all of it, block after block; NULL: */
-    struct patch *patch; /* over what it was before */
+    struct patch *patch; /* over what it was before: */
+    struct patch own;    /* the run's image, unless media_init_over was told something else */
+    struct bd image;
     struct bd dev;
     struct media_undo *undo; /* of the last MEDIA_WINDOW events, by number; NULL: not kept */
     uint8_t *undo_bytes;
 };
 
-/* The device before the first event, in memory of its own; with keep_undo it can be asked for what events wrote
- * over. Errors: PC_NO_MEMORY. */
+/* The device before the first event; with keep_undo it can be asked for what events wrote over. It must stay where
+ * it is in memory. Errors: PC_NO_MEMORY. */
 int media_init(struct media *media, const struct pc_run *run, int keep_undo);
 
-/* The same as a patch over the device as it was before, at a cost in the events, not in the device's size. */
+/* The same with the patch's device in place of the run's image. */
 int media_init_over(struct media *media, const struct pc_run *run, struct patch *patch, int keep_undo);
 void media_release(struct media *media);
 

@@ -336,7 +336,7 @@ static const uint8_t *block_now(const struct worker *worker, uint32_t block) {
     if (level->patch.slots[block] != 0) {
         return level->patch.copies[level->patch.slots[block] - 1];
     }
-    return level->media.bytes + (size_t)block * worker->x->run->geometry.block_size;
+    return media_block(&level->media, block, worker->room);
 }
 
 /* The hash of the granules of one block that are in a mask. */

@@ -105,6 +105,14 @@ def test_neither_threads_nor_the_size_of_the_device_change_what_is_counted() -> 
     assert sizes[0] == sizes[1]
 
 
+def test_a_crash_state_costs_the_same_on_a_large_device() -> None:
+    small, large = (
+        min(measure(Task("device", "skink", 4096, block_count=count)).microseconds for _ in range(2))
+        for count in (256, 16_384)
+    )
+    assert large < 4 * small  # it was 22 times as much while each exploration copied the device
+
+
 def test_the_log_grows_over_a_store_that_does_not() -> None:
     rows = [
         measure(Task("log", "skink", 512, operations=count, warm=True, seconds=0.0)) for count in (50, 200)
