@@ -153,21 +153,22 @@ int damage_each(const struct pc_run *run, uint64_t seed, state_fn fn, void *ctx)
 
 /* --- one damage ------------------------------------------------------------------------------------ */
 
-/* The block as it was before an event: what the run's image has, and the events until then. */
-static void make_stale(const struct pc_run *run, const struct pc_damage *damage, uint8_t *block) {
-    size_t block_size = run->geometry.block_size;
-    struct bd_event event;
+/* The block as it was before an event. Asked in the order of the events, this costs one event each time. */
+static int make_stale(const struct pc_run *run, const struct pc_damage *damage, struct media *past,
+                      uint8_t *block) {
+    int code = past->run == NULL ? media_init(past, run, 0) : PC_OK;
 
-    memcpy(block, run->image + damage->block * block_size, block_size);
-    for (size_t j = 0; j < damage->event; j++) {
-        pc_run_event(run, j, &event);
-        if (event_is_effective(&run->geometry, &event) && event.block == damage->block) {
-            (void)event_apply(block, &run->geometry, &event);
-        }
+    if (code == PC_OK) {
+        code = media_move(past, (size_t)damage->event);
     }
+    if (code == PC_OK) {
+        memcpy(block, media_block(past, damage->block, NULL), run->geometry.block_size);
+    }
+    return code;
 }
 
-int damage_build(const struct pc_run *run, const struct pc_damage *damage, struct patch *patch) {
+int damage_build(const struct pc_run *run, const struct pc_damage *damage, struct media *past,
+                 struct patch *patch) {
     uint64_t address = (uint64_t)damage->block * run->geometry.block_size + damage->off;
     uint8_t *block;
 
@@ -182,7 +183,7 @@ int damage_build(const struct pc_run *run, const struct pc_damage *damage, struc
     if (damage->kind == PC_DAMAGE_FLIP) {
         block[damage->off] = (uint8_t)(block[damage->off] ^ 1u << damage->value);
     } else if (damage->kind == PC_DAMAGE_STALE) {
-        make_stale(run, damage, block);
+        return make_stale(run, damage, past, block);
     } else if (damage->kind == PC_DAMAGE_GARBAGE) {
         garbage_fill(block + damage->off, address, damage->size, run->event_count);
     } else {

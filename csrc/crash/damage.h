@@ -22,8 +22,10 @@ int damage_is_of_device(const struct pc_damage *damage);
 
 int damage_is_possible(const struct pc_run *run, const struct pc_damage *damage);
 
-/* Damages the block in the patch, which lies over the media at the end of the run. Errors: PC_NO_MEMORY. */
-int damage_build(const struct pc_run *run, const struct pc_damage *damage, struct patch *patch);
+/* Damages the block in the patch, which lies over the media at the end of the run. `past`, zeroed before the first
+ * call, is where older content is found; what it holds is the caller's to release. Errors: PC_NO_MEMORY. */
+int damage_build(const struct pc_run *run, const struct pc_damage *damage, struct media *past,
+                 struct patch *patch);
 
 /* A layer that passes everything on, but for one block that fails as the damage says. */
 struct damaged {

@@ -99,6 +99,7 @@ struct worker {
     struct memory memories[MEMORIES];
     size_t memory_count, memory_next, memory_words;
     uint8_t *room;         /* for a block */
+    struct media past;     /* for damage that brings older content back */
     struct pc_fault fault; /* of the state at hand */
     uint64_t number;       /* of the state at hand */
     int spotted;           /* in the states below this one there was something to tell */

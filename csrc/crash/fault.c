@@ -99,7 +99,7 @@ static int image_after(const struct pc_run *run, const struct pc_fault *fault, u
                        uint8_t *ret_bytes) {
     int full = i == 0 && fault->kind == PC_FAULT_FULL;
     uint64_t at = fault->cuts[i].at;
-    struct media media = {0};
+    struct media media = {0}, past = {0};
     struct patch patch = {0};
     int code = media_init(&media, run, 1);
 
@@ -113,7 +113,7 @@ static int image_after(const struct pc_run *run, const struct pc_fault *fault, u
         code = media_move(&media, (size_t)at);
     }
     if (code == PC_OK && fault->kind == PC_FAULT_DAMAGE) {
-        code = damage_build(run, &fault->damage, &patch);
+        code = damage_build(run, &fault->damage, &past, &patch);
     } else if (code == PC_OK && !full) {
         code = state_build(&fault->cuts[i], &media, &patch);
     }
@@ -121,6 +121,7 @@ static int image_after(const struct pc_run *run, const struct pc_fault *fault, u
         copy_device(&patch, ret_bytes);
     }
     patch_release(&patch);
+    media_release(&past);
     media_release(&media);
     return code;
 }

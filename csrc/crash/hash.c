@@ -132,8 +132,9 @@ static int hash_item(struct worker *worker, struct item *item) {
     }
     code = tracker_move(tracker, (size_t)state->cut.at);
     if (code == PC_OK) {
-        code = state->kind == PC_FAULT_DAMAGE ? damage_build(worker->x->run, &damage, &tracker->patch)
-                                              : state_build(&state->cut, &tracker->media, &tracker->patch);
+        code = state->kind == PC_FAULT_DAMAGE
+                   ? damage_build(worker->x->run, &damage, &worker->past, &tracker->patch)
+                   : state_build(&state->cut, &tracker->media, &tracker->patch);
     }
     if (code == PC_OK) {
         parts[0] = patched_sum(tracker);

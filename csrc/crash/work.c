@@ -80,6 +80,7 @@ void worker_release(struct worker *worker) {
     if (worker->hashing) {
         tracker_release(&worker->tracker);
     }
+    media_release(&worker->past);
     free(worker->room);
     free(worker->counts);
 }
@@ -471,7 +472,7 @@ static int build_item(struct worker *worker, const struct item *item, const stru
     if (code != PC_OK || item->state.kind == PC_FAULT_FULL) {
         return code;
     }
-    return item->state.kind == PC_FAULT_DAMAGE ? damage_build(run, damage, &level->patch)
+    return item->state.kind == PC_FAULT_DAMAGE ? damage_build(run, damage, &worker->past, &level->patch)
                                                : state_build(&item->state.cut, &level->media, &level->patch);
 }
 
