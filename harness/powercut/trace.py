@@ -104,11 +104,6 @@ class Trace:
     models: tuple[Model, ...] = ()
     explore: Explore = PREFIXES
 
-    @property
-    def state(self) -> int | None:
-        """The device events before the fault's first cut."""
-        return None if self.fault is None else self.fault.state
-
 
 # --- writing ---------------------------------------------------------------------------------------------
 

@@ -50,7 +50,8 @@ _COLUMNS: Final = "path, kind, data, moment"
 _ROWS: Final = f"SELECT {_COLUMNS} FROM entry LEFT JOIN content ON content = id WHERE"
 _EXPECTED: Final = f"SELECT path, kind, content, moment, 0 AS nth FROM entry WHERE {_AT}"
 _FOUND: Final = "SELECT path, kind, content, moment, nth FROM found"
-_DIFFERENCE: Final = f"""
+#: What differs between the store after ``:at`` operations and the rows of ``found``.
+DIFFERENCE: Final = f"""
 WITH expected AS ({_EXPECTED}),
     missing AS (SELECT * FROM expected EXCEPT {_FOUND}),
     surplus AS ({_FOUND} EXCEPT SELECT * FROM expected)
@@ -220,5 +221,5 @@ class History:
             self._run(
                 "INSERT INTO found VALUES (?, ?, ?, ?, ?)", (row.path, row.kind, content, row.moment, nth)
             )
-        for *columns, nth, side in self._run(_DIFFERENCE, {"at": at}):
+        for *columns, nth, side in self._run(DIFFERENCE, {"at": at}):
             yield Stored._make(columns), nth, side

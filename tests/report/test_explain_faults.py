@@ -11,10 +11,11 @@ import pytest
 from powercut import devices
 from powercut.engine import Engine
 from powercut.explorer import ExploreOptions
-from powercut.fault import KINDS, Cut, Fault
+from powercut.fault import KINDS, Cut, Damage, Fault
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
 from powercut.replay import Replay, replay
+from powercut.report.contents import FILL_KEY
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell
@@ -75,8 +76,20 @@ def test_each_cut_leaves_the_device_that_the_explorer_judges(kind: str) -> None:
             for number, frame in enumerate(film.cuts, 1):
                 blocks = film.blocks_at(frame)
                 image = b"".join(film.versions[blocks[block]] for block in range(16))
-                assert image == run.fault_image(shorter(fault, number)), (fault, number)
-            assert story.snapshot("cut").image == run.fault_image(fault)
+                if fault.kind == "full" and len(fault.cuts) == 1:
+                    assert_full(image)
+                else:
+                    assert image == run.fault_image(shorter(fault, number)), (fault, number)
+            if fault.kind != "full":
+                assert story.snapshot("cut").image == run.fault_image(fault)
+
+
+def assert_full(image: bytes) -> None:
+    """There are fillers on it, and no block is left for one more."""
+    keys = {row.key for row in SKINK.entries(image, TRACE.geometry)}
+    assert FILL_KEY + b"0" in keys
+    with SKINK.record(TRACE.geometry, [Op("set", b"more", value=Literal(bytes(512)))], image=image) as run:
+        assert run.code(0) == "NO_SPACE"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,3 +123,66 @@ def test_a_write_that_was_lost_for_want_of_a_sync_is_shown_as_lost(mutant: Mutan
     assert [(row.key, row.found) for row in story.contents.rows] == [(b"d", "nothing")]
     assert "Not yet synced, and lost: device event 1." in told_text(story)
     assert 'class="ev prog lost"' in explain_page(story, "x")
+
+
+# --- full devices, damage -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(len(OPS) + 1))
+def test_on_a_full_device_each_operation_and_the_removals_are_told(number: int) -> None:
+    story = story_of(Fault("full", (Cut(number),)))
+    said = told_text(story)
+    titles = [title for title, _ in story.full]
+    assert titles == ["Full", "On the full device", "Emptied"][: 3 if number < len(OPS) else 1] + (
+        ["Emptied"] if number == len(OPS) else []
+    )
+    if number < len(OPS):
+        assert f"Operation {number}, " in dict(story.full)["On the full device"]
+    assert "wrong" not in "".join(words for _, words in story.full)
+    assert story.contents is not None
+    assert story.contents.engine_right
+    assert {row.key for row in SKINK.entries(story.snapshot("after").image, TRACE.geometry)}.isdisjoint(
+        {FILL_KEY + b"0", FILL_KEY + b"1"}
+    )
+    assert "What the store holds is right" in said or story.violation is None
+
+
+def test_a_value_that_a_full_device_lost_is_named(mutant: Mutant) -> None:
+    library = mutant("05-free-map-off-by-one")
+    engine = Engine.load(library)
+    fault = Fault("full", (Cut(0),))
+    trace = Trace(
+        Geometry(16, 16, 512, 4, 0xFF),
+        (Op("set", b"w", value=Literal(b"")),),
+        EngineRef(engine.name, engine.version),
+        fault=fault,
+    )
+    story = tell(trace, engine, replay(trace, library, isolated=False))
+    assert story.violation is not None
+    assert story.violation.kind == "full"
+    assert "What the store holds after that is wrong." in story.full[-1][1]
+    assert story.contents is not None
+    assert {row.key for row in story.contents.rows} == {FILL_KEY + b"1"}
+    assert not story.compared[0].same
+    assert "powercut-fill-1" in story.compared[0].right.words
+
+
+def test_damage_is_not_called_a_power_cut(mutant: Mutant) -> None:
+    library = mutant("02-crc-not-checked")
+    engine = Engine.load(library)
+    ops = (Op("set", b"a", value=Literal(b"")), Op("set", b"b", value=Literal(b"")))
+    with engine.record(Geometry(1, 1, 128, 4, 0xFF), ops) as run:
+        count = run.event_count
+    damage = Damage("flip", 3, 28, value=4)  # in the timestamp of a
+    reference = EngineRef(engine.name, engine.version)
+    fault = Fault("damage", (Cut(count),), damage)
+    trace = Trace(Geometry(1, 1, 128, 4, 0xFF), ops, reference, fault=fault)
+    story = tell(trace, engine, replay(trace, library, isolated=False))
+    assert story.violation is not None
+    page, said = explain_page(story, "x"), told_text(story)
+    for text in (page, said):
+        assert "On a damaged device the engine shows something wrong, and no error" in text
+        assert "modified 20" in text
+        assert "The mount after the damage wrote nothing." in text
+    assert "power goes" not in page.partition("<script")[0].partition("Words")[0]
+    assert "1 key differs" in said

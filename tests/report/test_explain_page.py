@@ -16,14 +16,17 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from powercut.engine import Engine
+from powercut.fault import KINDS, Cut, Fault
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.replay import Replay
 from powercut.report.page import explain_page
 from powercut.report.story import Story, tell
+from powercut.report.words import moment
 from powercut.trace import EngineRef, Trace
 
 from .conftest import CONTENT, LOST_WRITE, Told
+from .test_explain_faults import faults, story_of
 
 Chrome = webdriver.Chrome
 
@@ -70,6 +73,13 @@ boxes.forEach(([one, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
   if (wide > 1 && tall > 1) found.push([one.outerHTML.slice(0, 80), other.outerHTML.slice(0, 80)]);
 }));
 return found;
+"""
+
+#: Controls whose words do not fit them.
+SPILLS = """
+return [...document.querySelectorAll("button, .tag, .badge")].filter((one) =>
+  one.checkVisibility() && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+).map((one) => one.outerHTML.slice(0, 100));
 """
 
 WIDER_THAN_ITS_PAGE = """
@@ -221,6 +231,40 @@ def test_it_is_legible_everywhere(page: Page, told: Told, width: int, dark: bool
     assert page.run(OVERLAPS) == []
     faint = [one for one in page.run(CONTRASTS) if one[0] < 4.5]
     assert faint == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "prefix"])
+def test_every_kind_of_crash_state_is_legible_and_can_be_stepped_through(page: Page, kind: str) -> None:
+    story = story_of(faults(kind, 2)[-1])
+    assert story.film is not None
+    for width, dark in ((1200, True), (390, False)):
+        page.looks(width, dark=dark)
+        page.open(explain_page(story, "x"))
+        page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.run(WIDER_THAN_ITS_PAGE) == []
+        assert page.run(OVERLAPS) == []
+        assert page.run(SPILLS) == []
+        assert [one for one in page.run(CONTRASTS) if one[0] < 4.5] == []
+    assert moment(story) in now(page)
+    page.keys(Keys.HOME)
+    for step, frame in enumerate(story.film.frames):
+        assert page.find("#slider").get_attribute("value") == str(step)
+        assert frame.words in now(page)
+        page.keys(Keys.ARROW_RIGHT)
+    assert page.find("#forth").get_attribute("disabled")
+    page.keys("c")
+    assert page.find("#slider").get_attribute("value") == str(story.film.cut_frame)
+    assert page.browser.get_log("browser") == []
+
+
+def test_what_was_not_yet_synced_is_shaded(page: Page, told: Told) -> None:
+    page.open(explain_page(told(CONTENT), "x"))
+    assert len(page.browser.find_elements(By.CSS_SELECTOR, "#strip .risk")) == 1
+    assert page.find("#risk").is_displayed()
+    page.open(explain_page(story_of(Fault("prefix", (Cut(2),))), "x"))  # behind a sync
+    assert page.browser.find_elements(By.CSS_SELECTOR, "#strip .risk") == []
+    assert not page.find("#risk").is_displayed()
 
 
 def test_the_browser_complains_of_nothing_and_fetches_nothing(page: Page, story: Story) -> None:

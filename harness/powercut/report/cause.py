@@ -22,6 +22,9 @@ class Cause:
 
 def cause_of(trace: Trace, engine: Engine, violation: Violation, contents: Contents | None) -> Cause:
     """The sentence that says why, and where to look."""
+    damaged = violation.fault is not None and violation.fault.damage is not None
+    if damaged and contents is not None and contents.disk_problem:
+        return Cause(violation.words, f"An independent reader notices the damage: {contents.disk_problem}.")
     return Cause(violation.words, "" if contents is None else where_words(violation.kind, contents))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from powercut import moments
 from powercut.engine import PROBE_KEY, EngineRefusedError, Run
 from powercut.judge import row_text
 from powercut.ops import clock
@@ -65,11 +66,15 @@ def compare_contents(
     disk: Reading | None,
     *,
     probed: bool,
+    fillers: bool = False,
 ) -> Contents:
     """The contents of a device that holds ``image``. ``where``: how many operations had returned, and whether
-    the next was under way; ``disk``: what the reader sees; ``probed``: the fresh key is expected, too."""
+    the next was under way; ``disk``: what the reader sees; ``probed``: the fresh key is expected, too;
+    ``fillers``: the model knows what fills the device, so that it is compared as well."""
     refused, found = _shown(run, image)
     seen = _entries(disk)
+    if not fillers:
+        found, seen = _without_fillers(found), _without_fillers(seen)
     best = found if found is not None else seen if seen is not None else []
     nearest = prediction.nearest(*where, _without_probe(best, probed))
     engine = None if found is None else _differences(nearest, found, probed)
@@ -95,8 +100,7 @@ def _without_probe(rows: list[Row], probed: bool) -> list[Row]:
 
 def _shown(run: Run, image: bytes) -> tuple[str, list[Row] | None]:
     try:
-        rows = run.engine.entries(image, run.geometry, run.options)
-        return "", [row for row in rows if not row.key.startswith(FILL_KEY)]
+        return "", run.engine.entries(image, run.geometry, run.options)
     except EngineRefusedError as error:
         return str(error), None
 
@@ -107,8 +111,11 @@ def _entries(disk: Reading | None) -> list[Row] | None:
     return [
         Row(one.key, one.kind, one.data, one.time if one.kind == "value" else None)
         for one in disk.seen.entries
-        if not one.key.startswith(FILL_KEY)
     ]
+
+
+def _without_fillers(rows: list[Row] | None) -> list[Row] | None:
+    return None if rows is None else [row for row in rows if not row.key.startswith(FILL_KEY)]
 
 
 def _differences(nearest: Nearest, rows: list[Row], probed: bool) -> dict[bytes, Difference]:
@@ -150,7 +157,7 @@ def _texts(rows: list[Row | None]) -> list[str]:
     times = {row.time for row in rows if row is not None and row.time is not None}
     if len(bodies) == 1 and len(times) > 1:
         return [
-            text if row is None or row.time is None else f"{text} of {row.time}"
+            text if row is None or row.time is None else f"{text}, modified {moments.words(row.time)}"
             for text, row in zip(plain, rows, strict=True)
         ]
     return plain

@@ -48,7 +48,8 @@ def block_lines(number: int, data: bytes, *, pair: bool, whole: bool = False) ->
     """A block in lines. ``pair``: it is (or was) half of a metadata pair, so its bytes are read as a log even
     where no commit in them is whole; ``whole``: of what is no log all bytes, in rows."""
     if len(set(data)) <= 1:
-        return (Line("head", None, f"erased: every byte is 0x{data[:1].hex() or '00'}"),)
+        erased = "erased: " if data[:1] == b"\xff" else ""
+        return (Line("head", None, f"{erased}every byte is 0x{data[:1].hex() or '00'}"),)
     log = read_log(number, data)
     if log.commits or (pair and log.torn):
         lines = _log_lines(log)

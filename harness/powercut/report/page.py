@@ -19,6 +19,7 @@ from powercut.report import owners, words
 from powercut.report.decode import Line, block_lines, folded
 from powercut.report.film import Film, Frame
 from powercut.report.story import Snapshot, Story
+from powercut_models.history import DIFFERENCE
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -42,6 +43,9 @@ def explain_page(story: Story, name: str) -> str:
         name=name,
         title=words.headline(story),
         narrative=words.narrative(story),
+        moment=words.moment(story),
+        bolt=bolt(story),
+        sql=DIFFERENCE.strip(),
         rows=_rows(story),
         glossary=words.GLOSSARY,
         legend=_legend(story),
@@ -53,6 +57,11 @@ def explain_page(story: Story, name: str) -> str:
         sides={one.name: one for one in story.snapshots},
         fold=lambda rows: folded(rows, 6),
     )
+
+
+def bolt(story: Story) -> str:
+    """The mark of the moment that it is all about: a bolt where the power goes."""
+    return "⚡" if words.moment(story) == "Power cut" else "✗"
 
 
 def render(template: str, **values: Any) -> str:
@@ -79,9 +88,10 @@ def as_script(value: object) -> Markup:
 
 
 def shown_blocks(film: Film) -> list[tuple[int, int]]:
-    """The blocks of the map in order, each as (block, block); what is never more than free and erased as runs
-    (first, last)."""
+    """The blocks of the map in order, each as (block, block); what no event is about and is never more than
+    free and erased as runs (first, last)."""
     busy = {block for frame in film.frames for block, owner in frame.owners.items() if owner.kind != "free"}
+    busy |= {frame.block for frame in film.frames if frame.block is not None}
     cells: list[tuple[int, int]] = []
     for block in range(film.geometry.block_count):
         if block in busy or not cells or cells[-1][1] in busy:
@@ -151,6 +161,9 @@ def _data(story: Story, film: Film, cells: list[tuple[int, int]]) -> dict[str, A
         "size": film.geometry.block_size,
         "cut": film.cut_frame,
         "first": film.cuts[0],
+        "moment": words.moment(story),
+        "bolt": bolt(story),
+        "behind": "full device" if story.full else "recovery",
         "fates": list(story.fates),
         "skipped": film.skipped,
         "total": len(story.events),

@@ -19,6 +19,7 @@ from powercut.report.contents import Contents, compare_contents
 from powercut.report.cuts import fails
 from powercut.report.decode import Both, Line, block_lines, side_by_side
 from powercut.report.film import Film, FilmMaker, Frame, fate, film_cut, film_recovery, film_run
+from powercut.report.fulldevice import FullDevice
 from powercut.report.owners import Owner, Reading, read_device
 from powercut.run import initial_rows, record
 from powercut.shrink import DEADLY
@@ -69,6 +70,11 @@ class Compared:
         """Whether it is the same in both."""
         return all(row.same for row in self.rows)
 
+    @property
+    def matters(self) -> bool:
+        """Whether it differs, and is not free in both."""
+        return not self.same and not free_on_both(self.left, self.right)
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -76,7 +82,8 @@ class Story:
 
     ``steps``: the operations; ``events``: of the whole uncut run; ``at``: how many of them were asked for
     before the (first) cut; ``fates``: what became of each, see film.py; ``left`` and ``right``: which
-    snapshots ``compared`` compares; ``in_flight``: whether the operation at hand was under way.
+    snapshots ``compared`` compares; ``in_flight``: whether the operation at hand was under way; ``full``:
+    what happened on a full device, as (title, sentence).
     """
 
     trace: Trace
@@ -95,6 +102,7 @@ class Story:
     cause: Cause | None = None
     littlefs: bool = False
     in_flight: bool = False
+    full: tuple[tuple[str, str], ...] = ()
     at: int = 0
     fates: tuple[str, ...] = ()
 
@@ -174,6 +182,15 @@ class _Teller:
         start = run.image(0)
         self._littlefs = read_device(start, trace.geometry).seen is not None
         self._crash = run.fault_image(fault)
+        self._full = self._filled() if fault.kind == "full" and len(fault.cuts) == 1 else None
+        if self._full is not None:
+            self._crash = self._full.image
+
+    def _filled(self) -> FullDevice:
+        rows = self._prediction.model.rows(self._done)
+        full = FullDevice(self._trace, self._engine, self._littlefs, self._crash, rows)
+        full.fill()
+        return full
 
     @property
     def _hand(self) -> int | None:
@@ -194,7 +211,8 @@ class _Teller:
         recovered, recovery = self._recover(maker, probed)
         contents = self._contents(recovered, probed)
         snapshots = self._snapshots(maker, contents, recovered)
-        left, right = ("cut", "after") if probed and recovered is not None else ("expected", "cut")
+        behind = (probed or self._full is not None) and recovered is not None
+        left, right = ("cut", "after") if behind else ("expected", "cut")
         sides = {one.name: one for one in snapshots}
         violation = self._shown.violation
         cause = None if violation is None else cause_of(self._trace, self._engine, violation, contents)
@@ -215,6 +233,7 @@ class _Teller:
             cause=cause,
             littlefs=self._littlefs,
             in_flight=self._in_flight,
+            full=() if self._full is None else tuple(self._full.parts),
             at=self._cut.at,
             fates=tuple(fate(self._cut, index) for index in range(self._run.event_count)),
         )
@@ -250,6 +269,10 @@ class _Teller:
         it, None where it does not mount, and the words."""
         if fails(self._fault.damage):
             return None, ""
+        if self._full is not None:
+            codes = [self._run.code(index) for index in range(len(self._trace.operations))]
+            self._full.go_on(maker, self._done, codes[self._done] if self._done < len(codes) else "")
+            return self._full.image, ""
         operations = [Op("set", PROBE_KEY, value=Literal(PROBE_KEY))] if probed else []
         try:
             mount_events = self._recovery(()).event_count
@@ -257,7 +280,8 @@ class _Teller:
                 stages = ["in the mount"] * mount_events
                 stages += ["in the fresh set"] * (recovery.event_count - mount_events)
                 film_recovery(maker, recovery, stages, None)
-                words = _recovery_words(mount_events, recovery, probed)
+                after = "the cut" if self._fault.damage is None else "the damage"
+                words = _recovery_words(after, mount_events, recovery, probed)
                 return recovery.image(recovery.event_count), words
         except EngineRefusedError as error:
             return None, f"The engine does not take what is left: {error.what} answers {error.code}."
@@ -273,6 +297,8 @@ class _Teller:
         """None: of a device that fails nothing can be shown here."""
         if fails(self._fault.damage):
             return None
+        if self._full is not None:
+            return self._full.contents
         image = recovered if probed and recovered is not None else self._crash
         disk: Reading | None = read_device(image, self._trace.geometry) if self._littlefs else None
         return compare_contents(
@@ -299,6 +325,7 @@ class _Teller:
         ]
         if recovered is not None:
             title = "after the fresh set" if self._probed() else "after the recovery"
+            title = "after that" if self._full is not None else title
             found.append(self._of_frame("after", title, film, len(film.frames) - 1, recovered))
         found.append(self._expected(contents, found[0], events))
         return tuple(found)
@@ -308,7 +335,7 @@ class _Teller:
 
     def _expected(self, contents: Contents | None, before: Snapshot, events: range) -> Snapshot:
         """The device as an uncut run has it where the store is the nearest allowed one."""
-        done = self._done if contents is None else contents.done
+        done = self._done if contents is None or self._full is not None else contents.done
         if self._in_flight and done == self._done:
             return replace(before, name="expected")
         at = events.stop if self._in_flight else self._cut.at
@@ -352,7 +379,8 @@ class _Teller:
         written = [] if hand is None else [self._run.event(index) for index in self._op_events[hand]]
         touched = [event.block for event in written if event.kind != "sync"]
         speaking = [block for block, owner in right.owners.items() if owner.speaks]
-        return list(dict.fromkeys([*differing, *touched, *speaking]))
+        owned = [block for block in differing if not free_on_both(left.owners[block], right.owners[block])]
+        return list(dict.fromkeys([*owned, *differing, *touched, *speaking]))
 
     def _steps(self) -> tuple[Step, ...]:
         steps = []
@@ -362,6 +390,11 @@ class _Teller:
             events = _range(self._op_events[index], 0)
             steps.append(Step(index, op_text(op), self._run.code(index), events, place))
         return tuple(steps)
+
+
+def free_on_both(left: Owner, right: Owner) -> bool:
+    """Whether a block belongs to nobody, so that what it holds matters to nobody."""
+    return {left.kind, right.kind} <= {"free", "stale"}
 
 
 def _first_event(events: list[list[int]], op: int, otherwise: int) -> int:
@@ -382,11 +415,11 @@ def shorter(fault: Fault, count: int) -> Fault:
     return Fault("nested" if count > 1 else single, fault.cuts[:count], None, fault.model)
 
 
-def _recovery_words(mount_events: int, recovery: Run, probed: bool) -> str:
+def _recovery_words(after: str, mount_events: int, recovery: Run, probed: bool) -> str:
     mount = (
-        "The mount after the cut wrote nothing."
+        f"The mount after {after} wrote nothing."
         if mount_events == 0
-        else (f"The mount after the cut made {mount_events} device events.")
+        else (f"The mount after {after} made {mount_events} device events.")
     )
     if not probed:
         return mount

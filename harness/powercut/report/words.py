@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from powercut.faultwords import damage_words
+from powercut.faultwords import damage_words, listed
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
 from powercut.report.cuts import cut_words
@@ -29,6 +29,16 @@ HEADLINES: Final[dict[str, str]] = {
     "crash": "The engine ended its own process",
     "hang": "The engine did not come back",
 }
+
+#: The same on a damaged device, where no power was cut.
+DAMAGED: Final[dict[str, str]] = {
+    "mount": "The engine does not mount a damaged device, and does not say that it is damaged",
+    "read": "An entry of a damaged device cannot be read, and the engine does not say why",
+    "content": "On a damaged device the engine shows something wrong, and no error",
+}
+
+#: What a cut is called that is none.
+MOMENTS: Final[dict[str, str]] = {"damage": "Damage", "full": "Full device"}
 
 #: Words of the trade, for the foot of a page.
 GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
@@ -53,7 +63,17 @@ def headline(story: Story) -> str:
     """The verdict in one line."""
     if story.violation is None:
         return "Held: the engine survives this trace"
-    return HEADLINES.get(story.violation.kind, story.violation.kind)
+    kind = story.violation.kind
+    if story.fault is not None and story.fault.kind == "damage" and kind in DAMAGED:
+        return DAMAGED[kind]
+    return HEADLINES.get(kind, kind)
+
+
+def moment(story: Story) -> str:
+    """What the moment that it is all about is called."""
+    if story.violation is not None and story.violation.fault is None:
+        return "The mistake"
+    return MOMENTS.get("" if story.fault is None else story.fault.kind, "Power cut")
 
 
 def narrative(story: Story) -> list[tuple[str, str]]:
@@ -65,7 +85,7 @@ def narrative(story: Story) -> list[tuple[str, str]]:
     if hand is not None:
         parts.append(("At hand", _at_hand(story, hand)))
     parts += list(_cuts(story))
-    parts.append(("Recovery", story.recovery))
+    parts += story.full or [("Recovery", story.recovery)]
     if story.contents is not None:
         parts.append(("Expected", _expected(story, hand)))
         parts.append(("Found", " ".join(_found(story, story.contents))))
@@ -77,7 +97,7 @@ def _before(story: Story) -> str:
     returned = sum(step.place == "done" for step in story.steps)
     if not returned:
         return f"{start}, and no operation had been done."
-    numbers = "operation 0" if returned == 1 else f"operations 0 to {returned - 1}"
+    numbers = "operation 0" if returned == 1 else f"operations {listed(list(range(returned)))}"
     return f"{start}; {numbers} had returned, so all that they did must survive."
 
 
@@ -102,7 +122,8 @@ def _cuts(story: Story) -> Iterator[tuple[str, str]]:
         return
     for number, cut in enumerate(story.fault.cuts):
         if story.fault.kind == "full" and number == 0:
-            yield "Full", "Then values were set until the device had no free block left."
+            if not story.full:
+                yield "Full", "Then values were set until the device had no free block left."
             continue
         title = "The cut" if number == 0 else f"Cut {number + 1}, in the recovery"
         yield title, cut_words(cut, story.events if number == 0 else None)
@@ -110,6 +131,10 @@ def _cuts(story: Story) -> Iterator[tuple[str, str]]:
 
 def _expected(story: Story, hand: Step | None) -> str:
     extra = ", and with it the fresh key" if story.violation and story.violation.kind in AFTER_WRITING else ""
+    if story.full:
+        return (
+            "Each operation is done, or answers NO_SPACE and leaves all as it was; a removal is always done."
+        )
     if hand is None:
         return f"The store as it was at the start{extra}."
     if story.in_flight:
@@ -122,13 +147,18 @@ def _found(story: Story, contents: Contents) -> Iterator[str]:
     if contents.refused:
         yield f"The engine shows nothing: {contents.refused}."
     elif contents.engine_right:
-        yield "The engine shows exactly that." if not kind else "The engine shows that at first."
+        yield "The engine shows exactly that." if not kind else _right_and_yet(story)
     else:
-        keys = "1 key" if len(contents.rows) == 1 else f"{len(contents.rows) + contents.more} keys"
+        wrong = [row for row in contents.rows if row.found != row.expected]
+        keys = "1 key" if len(wrong) == 1 else f"{len(wrong) + contents.more} keys"
         yield f"{keys.capitalize()} differ{'s' if keys == '1 key' else ''} from the nearest of that."
-        yield from (_key_words(row) for row in contents.rows[:3])
+        yield from (_key_words(row) for row in wrong[:3])
     if kind not in ("", "content") and story.violation is not None and story.violation.fault is not None:
         yield f"{HEADLINES.get(kind, kind)}."
+
+
+def _right_and_yet(story: Story) -> str:
+    return "What the store holds is right." if story.full else "The engine shows that at first."
 
 
 def _key_words(row: KeyRow) -> str:

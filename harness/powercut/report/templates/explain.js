@@ -61,8 +61,8 @@
 
   function title(frame) {
     if (frame.k === "start") return "Start";
-    if (frame.k === "cut") return "⚡ Power cut";
-    return (frame.p === "recovery" ? "Recovery, event " : "Device event ") + frame.n + (frame.p === "run" ? " of " + data.total : "");
+    if (frame.k === "cut") return frame === data.frames[data.first] ? data.bolt + " " + data.moment : "⚡ Power cut";
+    return (frame.p === "recovery" ? (data.behind === "recovery" ? "Recovery, event " : "On the full device, event ") : "Device event ") + frame.n + (frame.p === "run" ? " of " + data.total : "");
   }
 
   function showNow(frame) {
@@ -200,7 +200,7 @@
   data.frames.forEach((frame, i) => {
     slots.push({ frame, step: i });
     if (i === data.first) {
-      const hand = data.ops.find(([, from, to]) => from <= frame.n && frame.n < to);
+      const hand = data.behind === "recovery" && data.ops.find(([, from, to]) => from <= frame.n && frame.n < to);
       for (let n = frame.n; hand && n < Math.min(hand[2], frame.n + 12); n++) {
         slots.push({ never: data.fates[n] !== "torn", ghost: true, frame: { k: data.events[n][0], n: n + 1, p: "run", f: data.fates[n], z: [0, data.events[n][1]] } });
       }
@@ -215,12 +215,29 @@
     const shown = slots.slice(from, from + room);
     strip.replaceChildren();
     const svg = draw(strip, "svg", { viewBox: `0 0 ${width} 118`, height: 118 });
+    drawUnsynced(svg, shown, wide);
     drawOperations(svg, shown, wide);
     draw(svg, "line", { x1: 0, x2: shown.length * wide, y1: 88.5, y2: 88.5, stroke: "var(--line)" });
     shown.forEach((slot, i) => drawSlot(svg, slot, i * wide, wide));
     if (from > 0) draw(svg, "text", { x: 2, y: 116, class: "small" }, "← " + from + " more");
     const more = slots.length - from - shown.length;
     if (more > 0) draw(svg, "text", { x: width - 2, y: 116, class: "small", "text-anchor": "end" }, more + " more →");
+  }
+
+  // What was asked for after the last sync before the first cut: a device that reorders may lose any of it.
+  const writes = (step) => ["prog", "erase"].includes(data.frames[step].k);
+  let synced = data.first - 1;
+  while (synced > 0 && data.frames[synced].k !== "sync") synced--;
+
+  function drawUnsynced(svg, shown, wide) {
+    if (data.moment !== "Power cut") return;
+    const open = shown.map((slot, i) => (slot.step > synced && slot.step < data.first && writes(slot.step) ? i : -1)).filter((i) => i >= 0);
+    get("risk").hidden = !open.length;
+    if (!open.length) return;
+    const from = open[0], to = open[open.length - 1] + 1;
+    draw(svg, "rect", { x: from * wide, y: 32, width: (to - from) * wide, height: 57, rx: 4, class: "risk" });
+    const text = "not synced", room = (to - from) * wide;
+    if (room > 72) draw(svg, "text", { x: from * wide + 5, y: 44, class: "small risktext" }, text);
   }
 
   function drawOperations(svg, shown, wide) {
@@ -237,7 +254,7 @@
       if (what !== "start" && what !== "cut" && what !== -1) {
         const cut = data.frames[data.first].op;
         draw(svg, "rect", { x, y: 4, width: w, height: 24, rx: 5, class: "oplane" + (group === "never" ? " gone" : what === cut ? " hand" : "") });
-        const text = group === "recovery" ? "recovery" : group === "never" ? "never happened" : what + " " + data.ops[what][0];
+        const text = group === "recovery" ? data.behind : group === "never" ? "never happened" : what + " " + data.ops[what][0];
         const fit = Math.floor((w - 10) / 7.4);
         const short = text.length <= fit ? text : fit < 3 ? String(what).slice(0, fit) : text.slice(0, fit - 1) + "…";
         draw(svg, "text", { x: x + 6, y: 20 }, short);
@@ -263,7 +280,7 @@
     }
     if (frame.f === "torn") draw(group, "rect", { x: middle - half - 3, y: 50, width: 2 * half + 6, height: 40, rx: 4, class: "s-torn" });
     if (frame.f === "lost") draw(group, "path", { d: `M${middle - half} 58L${middle + half} 88M${middle + half} 58L${middle - half} 88`, class: "lostx" });
-    const label = frame.k === "cut" ? "⚡" : frame.k === "start" ? "" : String(frame.n);
+    const label = frame.k === "cut" ? (slot.step === data.first ? data.bolt : "⚡") : frame.k === "start" ? "" : String(frame.n);
     draw(group, "text", { x: middle, y: 103, "text-anchor": "middle", class: frame.k === "cut" ? "cuttext" : "small" }, label);
     if (slot.step === step) draw(svg, "rect", { x: x + 1.5, y: 32, width: wide - 3, height: 76, rx: 6, class: "here" });
     if (!slot.ghost) draw(svg, "rect", { x, y: 0, width: wide, height: 118, class: "pick" }).addEventListener("click", () => go(slot.step));
