@@ -121,12 +121,22 @@ def test_run_tree_writes_a_directorys_files_and_says_what_it_left_out(
     assert report(done)["operations"] > 12
 
 
+def wait_for_workers(pid: int) -> None:
+    """Until the process has one of its own; a loaded machine takes its time to start it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    for _ in range(300):
+        time.sleep(0.1)
+        if not children.exists() or children.read_text():
+            return
+
+
 def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "powercut", "run", "--engine", "ditto", "--seconds", "60", "--json"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
-    time.sleep(3)
+    wait_for_workers(process.pid)
+    time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
@@ -151,7 +161,8 @@ def test_run_saves_the_traces_found_before_an_interruption(liar: Liar, tmp_path:
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
-    time.sleep(2)
+    wait_for_workers(process.pid)
+    time.sleep(1)
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.3)

@@ -65,7 +65,7 @@ def test_what_was_set_is_got_and_listed_by_type(powercut: Command, image: Path) 
     assert powercut("attr get disk.img a/b 255") == (0, b"\0\xff", "")
     assert powercut("attr list disk.img a/b") == (0, b"0x01  5  6669727374\n0xff  2  00ff\n", "")
     code, out, _ = powercut("attr list disk.img a/b --json")
-    assert (code, json.loads(out)) == (
+    assert (code, json.loads(out)["attributes"]) == (
         0,
         [{"type": 1, "size": 5, "hex": "6669727374"}, {"type": 255, "size": 2, "hex": "00ff"}],
     )

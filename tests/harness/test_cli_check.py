@@ -81,7 +81,8 @@ def test_a_sound_image_is_called_sound_and_left_alone(check: Check, image: Path)
     assert check("check", image) == (0, "sound\n", "")
     code, out, _ = check("check", image, "--json", "--repair")
     assert code == 0
-    assert json.loads(out) == {"sound": True, "pending": False, "findings": [], "repaired": None}
+    found = {"sound": True, "pending": False, "findings": [], "repaired": None}
+    assert json.loads(out).items() >= found.items()
     assert image.read_bytes() == before
     assert not image.with_name("disk.img.repaired").exists()
 

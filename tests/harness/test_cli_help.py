@@ -7,29 +7,14 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from leaves import LEAVES
 from powercut.cli import COMMANDS, cli
-
-
-def leaves(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, by its words, such as `bench crash`."""
-    if not isinstance(command, click.Group):
-        yield path, command
-        return
-    context = click.Context(command)
-    for name in command.list_commands(context):
-        child = command.get_command(context, name)
-        assert child is not None
-        yield from leaves(child, f"{path} {name}".strip())
-
-
-LEAVES = dict(leaves(cli, ""))
 
 
 def sections(root: Path) -> dict[str, str]:

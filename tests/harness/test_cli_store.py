@@ -68,9 +68,14 @@ def image(powercut: Command, tmp_path: Path) -> Path:
 
 
 def assert_refused(outcome: Outcome, *words: str, code: int = 2) -> None:
-    """One sentence on stderr that has these words in it, nothing on stdout, and the exit code."""
+    """One sentence on stderr that has these words in it, nothing on stdout, and the exit code.
+
+    With --json the sentence is on stdout as well, as `error` of the object.
+    """
     assert outcome.code == code, outcome
-    assert outcome.out == b""
+    if outcome.out:
+        told = json.loads(outcome.out)
+        assert (told["exit"], f"powercut: {told['error']}\n") == (code, outcome.err)
     lines = outcome.err.splitlines()
     assert len(lines) == 1, outcome.err
     assert lines[0].startswith("powercut: ")
@@ -129,7 +134,7 @@ def test_put_replaces_a_value(powercut: Command, image: Path) -> None:
 
 def test_ls_json_tells_key_kind_size_digest_and_time(powercut: Command, image: Path) -> None:
     powercut("put disk.img c", "--time=2026-11-23T01:02:03.000000000004Z", stdin=b"four")
-    listed = json.loads(powercut("ls -R --json disk.img").text)
+    listed = json.loads(powercut("ls -R --json disk.img").text)["entries"]
     assert listed == [
         {"key": "a", "kind": "dictionary", "size": None, "sha256": None, "time": None},
         {
@@ -167,7 +172,7 @@ def test_ls_shows_the_direct_entries_of_a_dictionary_with_their_whole_keys(
 def test_keys_of_any_bytes_are_typed_as_they_are_shown(powercut: Command, image: Path) -> None:
     key = "%01%FF%25 caf\u00e9"
     assert powercut("put disk.img", key, stdin=b"x").code == 0
-    shown = [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)]
+    shown = [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)["entries"]]
     assert shown == [key, "a"]
     assert powercut("get disk.img", key).out == b"x"
 
@@ -190,7 +195,9 @@ def test_put_stamps_the_wall_clock(powercut: Command, image: Path) -> None:
     before = moments.now()
     powercut("put disk.img k", stdin=b"")
     after = moments.now()
-    (entry,) = [item for item in json.loads(powercut("ls --json disk.img").text) if item["key"] == "k"]
+    (entry,) = [
+        item for item in json.loads(powercut("ls --json disk.img").text)["entries"] if item["key"] == "k"
+    ]
     assert before <= (entry["time"]["days"], entry["time"]["picoseconds"]) <= after
 
 
@@ -231,7 +238,7 @@ def test_ls_reads_every_image_that_littlefs_wrote(powercut: Command, corpus: Pat
         expected.pop("/", None)  # the root itself, where it has attributes
         outcome = powercut("ls -R --json", path)
         assert outcome.code == 0, (path.name, outcome.err)
-        found = {"/" + entry["key"]: entry for entry in json.loads(outcome.text)}
+        found = {"/" + entry["key"]: entry for entry in json.loads(outcome.text)["entries"]}
         assert set(found) == {key.replace("%", "%25") for key in expected}, path.name
         for key, entry in expected.items():
             for field in ("kind", "size", "sha256"):
@@ -477,7 +484,7 @@ def test_a_full_image_says_so_and_keeps_what_it_has(powercut: Command, tmp_path:
     powercut("format disk.img --block-size 512 --block-count 8")
     powercut("put disk.img k", stdin=b"kept")
     assert_refused(powercut("put disk.img big", stdin=bytes(8000)), "disk.img", "no room")
-    assert [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)] == ["k"]
+    assert [entry["key"] for entry in json.loads(powercut("ls --json disk.img").text)["entries"]] == ["k"]
     assert powercut("get disk.img k").out == b"kept"
 
 

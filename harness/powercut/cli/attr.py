@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from powercut import moments
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Group
 from powercut.cli.store import KEY, PATH, geometry_options, read_input, write_output
 from powercut.errors import PowercutError
 from powercut.imagefile import ImageFile, RefusedError, Shape
@@ -39,15 +40,12 @@ _IMAGE = click.argument("image", type=PATH)
 _KEY = click.argument("key", type=KEY)
 _TYPE = click.argument("kind", metavar="TYPE", type=TYPE)
 
-EXAMPLES = """\
-\b
-Examples:
-  echo -n text/plain | powercut attr set disk.img etc/motd 0x01
-  powercut attr list disk.img etc/motd
-"""
+#: What the arguments of these commands are.
+_OF_KEY = {"IMAGE": "a littlefs image file", "KEY": "a value or a dictionary, such as etc/motd; /: the root"}
+_OF_TYPE = {**_OF_KEY, "TYPE": "0 to 255, in decimal or, behind 0x, in hex"}
 
 
-@click.group("attr", epilog=EXAMPLES)
+@click.group("attr", cls=Group)
 def attr_group() -> None:
     """Read and change user attributes: small pieces of data that go with a value or a dictionary.
 
@@ -55,25 +53,38 @@ def attr_group() -> None:
     """
 
 
-@attr_group.command("list")
+@attr_group.command(
+    "list",
+    arguments=_OF_KEY,
+    examples=["powercut attr list disk.img etc/motd", "powercut attr list disk.img etc/motd --json"],
+    exits={1: "there is no such key"},
+)
 @_IMAGE
 @_KEY
-@click.option("--json", "as_json", is_flag=True, help="A list of objects: type, size, hex.")
+@json_option
 @geometry_options
-def list_command(image: Path, key: bytes, as_json: bool, **shape: int | None) -> None:
+def list_command(image: Path, key: bytes, as_json: bool, **shape: int | None) -> int:
     """List the attributes of KEY in IMAGE: type, bytes, and what they are in hex."""
     with ImageFile(image, Shape(**shape)) as store:
         found = store.attrs(key)
     if as_json:
         rows = [{"type": kind, "size": len(data), "hex": data.hex()} for kind, data in found.items()]
-        click.echo(json.dumps(rows, indent=1))
-        return
+        return answer({"key": key_text(key), "attributes": rows})
     width = max((len(str(len(data))) for data in found.values()), default=0)
     for kind, data in found.items():
         click.echo(f"0x{kind:02x}  {len(data):>{width}}  {data.hex()}".rstrip())
+    return 0
 
 
-@attr_group.command("get")
+@attr_group.command(
+    "get",
+    arguments=_OF_TYPE,
+    examples=[
+        "powercut attr get disk.img etc/motd 0x01",
+        "powercut attr get disk.img etc/motd 1 -o type.txt",
+    ],
+    exits={1: "there is no such key, or it has no such attribute"},
+)
 @_IMAGE
 @_KEY
 @_TYPE
@@ -88,7 +99,15 @@ def get_command(image: Path, key: bytes, kind: int, output: Path | None, **shape
     write_output(image, output, data)
 
 
-@attr_group.command("set")
+@attr_group.command(
+    "set",
+    arguments={**_OF_TYPE, "FILE": "where the bytes come from; standard input if left out or -"},
+    examples=[
+        "printf text/plain | powercut attr set disk.img etc/motd 0x01",
+        "powercut attr set disk.img etc/motd 2 icon.bin",
+    ],
+    exits={1: "there is no such key"},
+)
 @_IMAGE
 @_KEY
 @_TYPE
@@ -105,7 +124,15 @@ def set_command(image: Path, key: bytes, kind: int, file: Path | None, **shape: 
         store.set_attr(key, kind, data)
 
 
-@attr_group.command("remove")
+@attr_group.command(
+    "remove",
+    arguments=_OF_TYPE,
+    examples=[
+        "powercut attr remove disk.img etc/motd 0x01",
+        "powercut attr remove disk.img etc/motd 7 --force",
+    ],
+    exits={1: "there is no such key, or it has no such attribute"},
+)
 @_IMAGE
 @_KEY
 @_TYPE

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Command
 from powercut.cli.lists import Names, Numbers, commas
+from powercut.cli.types import ENGINE
 from powercut.crashbench import (
     BLOCK_SIZES,
     ENGINES,
@@ -109,10 +112,18 @@ them; judged: recovered by the engine and asked the questions; broken: of them, 
 All by processor time of one core, but for threads. times: by the first row of the same engine and block."""
 
 
-@click.command("crash")
+@click.command(
+    "crash",
+    cls=Command,
+    examples=[
+        "powercut bench crash --parts questions --engine skink --block-sizes 512 --seconds 0.01",
+        "powercut bench crash --parts kinds --kinds torn --engine ./libmine.so --seconds 0.01 --json",
+    ],
+    slow=["powercut bench crash"],
+)
 @click.option("--parts", type=Names("part", PARTS), default=commas(PARTS), show_default=True,
               help="What is measured.")  # fmt: skip
-@click.option("--engine", "engines", multiple=True, default=ENGINES, show_default=True,
+@click.option("--engine", "engines", type=ENGINE, multiple=True, default=ENGINES, show_default=True,
               help="A name, or the path of a library; may be given several times.")  # fmt: skip
 @click.option("--kinds", type=Names("kind", KINDS), default=commas(KINDS), show_default=True,
               help="Of crash state, in the part kinds.")  # fmt: skip
@@ -124,7 +135,7 @@ All by processor time of one core, but for threads. times: by the first row of t
 @click.option("--seconds", type=click.FloatRange(0.01), default=0.5, show_default=True,
               help="How long each figure is measured; one pass at least.")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print the tables as docs/measurements.md has them.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def crash_command(
     parts: tuple[str, ...],
     engines: tuple[str, ...],
@@ -142,13 +153,15 @@ def crash_command(
             raise click.UsageError(f"A block of {size} bytes is no whole number of 16-byte progs")
     asked = list(tasks(parts, engines, block_sizes, kinds, model or "", seconds))
     found, interrupted = _measure(asked, quiet=as_json)
+    code = INTERRUPTED if interrupted else 0
     if as_json:
-        click.echo(json.dumps(_report(found, seconds, interrupted=interrupted), indent=1))
-    elif markdown:
+        report = _report(found, seconds, interrupted=interrupted)
+        return answer(report, code, BROKEN_OFF if interrupted else "ok")
+    if markdown:
         click.echo("\n\n".join(_markdown(part, found) for part in parts))
     else:
         _show(parts, found)
-    return INTERRUPTED if interrupted else 0
+    return code
 
 
 def _measure(asked: Sequence[Task], *, quiet: bool) -> tuple[list[Measured], bool]:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.table import Table
 
 from powercut import __version__, littlefs_library
 from powercut.benchmark import BLOCK_SIZES, KEYS, SIZES, WORKLOADS, Bench, Figures, Measured, rows
+from powercut.cli.answer import answer, json_option, so_far
+from powercut.cli.command import Command
 from powercut.cli.lists import Names, Numbers, commas
 
 #: Columns of the table: heading, and what a row's figures say there.
@@ -37,13 +39,19 @@ worst us, worst B: time and device bytes of the worst single operation. RAM B: m
 it an empty store does not need, per value."""
 
 
-@click.command("engine")
+@click.command(
+    "engine",
+    cls=Command,
+    examples=["powercut bench engine --rows create --keys 100 --rounds 1 --block-sizes 512"],
+    slow=["powercut bench engine", "powercut bench engine --json > engine.json"],
+)
 @click.option(
     "--rows",
     "names",
     type=Names("row", WORKLOADS),
     default=commas(WORKLOADS),
-    help="Some rows; all by default.",
+    show_default=False,
+    help="Of these; all if left out.",
 )
 @click.option("--keys", type=Numbers(10, 99_999), default=commas(KEYS), show_default=True,
               help="Values in the dictionary.")  # fmt: skip
@@ -56,7 +64,7 @@ it an empty store does not need, per value."""
 @click.option("--timestamps", is_flag=True, help="Each value carries the time of its last change.")
 @click.option("--skink-only", is_flag=True, help="Without littlefs.")
 @click.option("--markdown", is_flag=True, help="Print the tables as docs/benchmarks.md has them.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def engine_command(
     names: tuple[str, ...],
     keys: tuple[int, ...],
@@ -73,7 +81,10 @@ def engine_command(
     for size in block_sizes:
         if size % 16:
             raise click.UsageError(f"A block of {size} bytes is no whole number of 16-byte progs")
-    found = []
+    found: list[Measured] = []
+    told: list[dict[str, Any]] = []
+    report = _report(told, rounds, timestamps=timestamps)
+    so_far(report)
     with Bench(rounds=rounds, timestamps=timestamps, with_littlefs=not skink_only) as bench:
         for row in rows(names, keys, sizes, block_sizes):
             if not as_json and sys.stderr.isatty():
@@ -81,18 +92,19 @@ def engine_command(
                     f"\r\033[K{row.block_size}-byte blocks: {row.title}", end="", file=sys.stderr, flush=True
                 )
             found.append(bench.measure(row))
+            told.append(asdict(found[-1]))
     if not as_json and sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     if as_json:
-        click.echo(json.dumps(_report(found, rounds, timestamps=timestamps), indent=1))
-    elif markdown:
+        return answer(report)
+    if markdown:
         click.echo("\n\n".join(_markdown(found)))
     else:
         _show(found)
     return 0
 
 
-def _report(found: Sequence[Measured], rounds: int, *, timestamps: bool) -> dict[str, object]:
+def _report(told: list[dict[str, Any]], rounds: int, *, timestamps: bool) -> dict[str, object]:
     """What --json prints."""
     version = ".".join(str(part) for part in littlefs_library.VERSION)
     return {
@@ -101,7 +113,7 @@ def _report(found: Sequence[Measured], rounds: int, *, timestamps: bool) -> dict
         "machine": platform.machine(),
         "rounds": rounds,
         "timestamps": timestamps,
-        "rows": [asdict(one) for one in found],
+        "rows": told,
     }
 
 

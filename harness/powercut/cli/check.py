@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from powercut import atomic, consistency
-from powercut.cli.store import PATH, SIZE
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Command
+from powercut.cli.store import PATH, geometry_options
 from powercut.consistency import Finding, Repaired, Report
 from powercut.errors import PowercutError
 from powercut.imagefile import Shape, image_geometry, read_image
@@ -18,16 +19,23 @@ from powercut.ops import key_text
 FOUND = 1
 
 
-@click.command("check")
+@click.command(
+    "check",
+    cls=Command,
+    arguments={"IMAGE": "a littlefs image file"},
+    examples=[
+        "powercut check disk.img",
+        "powercut check disk.img --json",
+        "powercut check disk.img --repair",
+    ],
+    exits={0: "the image is sound", 1: "there are findings, also where they were repaired"},
+)
 @click.argument("image", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="One object instead of words.")
+@json_option
 @click.option("--repair", is_flag=True, help="Write a sound image with all that can be read.")
 @click.option("--in-place", is_flag=True, help="With --repair: in the place of IMAGE.")
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="With --repair: instead of IMAGE.repaired.")
-@click.option("--block-size", type=SIZE, metavar="BYTES", help="Instead of what the image says.")
-@click.option("--block-count", type=SIZE, metavar="N", help="Instead of what the image says.")
-@click.option("--prog-size", type=SIZE, metavar="BYTES", help="Unit of writing; 16 if left out.")
-@click.option("--read-size", type=SIZE, metavar="BYTES", help="Unit of reading; as the prog size.")
+@geometry_options
 def check_command(
     image: Path, as_json: bool, repair: bool, in_place: bool, output: Path | None, **shape: int | None
 ) -> int:
@@ -47,11 +55,11 @@ def check_command(
     repaired = _repair(data, geometry, report) if repair else None
     if repaired is not None:
         _save(target, repaired.data, image, in_place)
+    code, verdict = (FOUND, "unsound") if report.findings else (0, "sound")
     if as_json:
-        click.echo(json.dumps(_fields(report, repaired, target), indent=1, ensure_ascii=False))
-    else:
-        _tell(report, repaired, target, repair)
-    return FOUND if report.findings else 0
+        return answer(_fields(report, repaired, target), code, verdict)
+    _tell(report, repaired, target, repair)
+    return code
 
 
 def _geometry(image: Path, data: bytes, shape: Shape) -> object:

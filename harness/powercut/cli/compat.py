@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Command
 from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
+from powercut.cli.types import ENGINE
 from powercut.compat import policy as policies
 from powercut.compat.campaign import GEOMETRIES, Campaign, Plan
 from powercut.compat.cells import CELLS, SIDES, Cell, Counts, Example, Matrix
@@ -29,18 +32,19 @@ from powercut.wire import EngineField
 
 UNACCEPTABLE, INTERRUPTED = 1, 130
 
-EXAMPLES = """\
-\b
-Examples:
-  powercut compat --old ./libmine-1.so --new ./libmine-2.so
-  powercut compat --old skink --old-options disk_minor=2.0 --new skink
-  powercut compat --old littlefs --new skink --policy policy.toml --save misread
-"""
 
-
-@click.command("compat", epilog=EXAMPLES)
-@click.option("--old", required=True, help="A name, ./library.so or ./file.py:Class.")
-@click.option("--new", required=True, help="The same.")
+@click.command(
+    "compat",
+    cls=Command,
+    slow=[
+        "powercut compat --old ./libmine-1.so --new ./libmine-2.so",
+        "powercut compat --old littlefs --new skink --policy policy.toml --save misread",
+    ],
+    examples=["powercut compat --old skink --old-options disk_minor=2.0 --new skink --traces 1 --bases 2"],
+    exits={0: "the policy allows all that was seen", 1: "something is not acceptable"},
+)
+@click.option("--old", type=ENGINE, required=True, help="A name, ./library.so or ./file.py:Class.")
+@click.option("--new", type=ENGINE, required=True, help="The same.")
 @click.option("--old-options", default="", help="What old is told: disk_minor=2.0, value_checks=on, ...")
 @click.option("--new-options", default="", help="What new is told.")
 @click.option("--policy", type=FOLDER, metavar="FILE", help="What is acceptable, in TOML.")
@@ -57,7 +61,7 @@ Examples:
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes (one per processor).")
 @click.option("--save", type=FOLDER, metavar="FOLDER", help="Keep examples there, as a golden set.")
 @click.option("--hang", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to wait.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
+@json_option
 def compat_command(**given: Any) -> int:
     """Have two builds read each other's images, closed and cut, and write on in them.
 
@@ -75,11 +79,11 @@ def compat_command(**given: Any) -> int:
         matrix = campaign.run()
     report = _Report(plan, engines, policy, matrix)
     saved = _save(given["save"], matrix, engines[0])
+    code = INTERRUPTED if matrix.interrupted else 0 if report.acceptable else UNACCEPTABLE
     if given["as_json"]:
-        click.echo(json.dumps(report.fields() | {"saved": saved}, indent=1, ensure_ascii=False))
-    else:
-        report.tell(saved, given["save"])
-    return INTERRUPTED if matrix.interrupted else 0 if report.acceptable else UNACCEPTABLE
+        return answer(report.fields() | {"saved": saved}, code, report.verdict)
+    report.tell(saved, given["save"])
+    return code
 
 
 def _plan(given: dict[str, Any], policy: Policy) -> Plan:
@@ -148,6 +152,13 @@ class _Report:
     def acceptable(self) -> bool:
         """Whether the policy allows all that was seen."""
         return not any(self.policy.problems(cell, counts) for cell, counts in self.matrix.cells.items())
+
+    @property
+    def verdict(self) -> str:
+        """In one word. An interrupted comparison is never acceptable."""
+        if not self.acceptable:
+            return "unacceptable"
+        return BROKEN_OFF if self.matrix.interrupted else "acceptable"
 
     def fields(self) -> dict[str, Any]:
         """Everything, for JSON."""

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from powercut import atomic
+from powercut.cli.answer import answer, json_option, so_far
+from powercut.cli.command import Group
+from powercut.cli.types import ENGINE, TRACE
 from powercut.corpus import input_of, name_of, restrict, trace_of
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -21,41 +24,62 @@ INPUT_MAX = 1 << 20
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.group("corpus")
+@click.group("corpus", cls=Group)
 def corpus_command() -> None:
     """Turn saved traces into inputs of the fuzzer, and its inputs into traces."""
 
 
-@corpus_command.command("pack")
-@click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path))
+@corpus_command.command(
+    "pack",
+    arguments={"TRACES": "saved traces, *.trace.json"},
+    examples=["powercut corpus pack traces/*.trace.json --to corpus"],
+)
+@click.argument("traces", nargs=-1, required=True, type=TRACE)
 @click.option("--to", "folder", type=FOLDER, required=True, help="The corpus, a folder.")
-def pack_command(traces: tuple[Path, ...], folder: Path) -> int:
+@json_option
+def pack_command(traces: tuple[Path, ...], folder: Path, *, as_json: bool) -> int:
     """Write the device and the operations of traces as inputs of the fuzzer."""
     made = [(path, _packed(path)) for path in traces]
-    for path, data in made:
-        target = folder / name_of(data)
-        _write(target, data)
-        click.echo(f"{path} -> {target}")
-    return 0
+    return _tell(((path, _put(folder / name_of(data), data)) for path, data in made), as_json=as_json)
 
 
-@corpus_command.command("unpack")
+@corpus_command.command(
+    "unpack",
+    arguments={"INPUTS": "files, or folders of them"},
+    examples=[
+        "powercut corpus unpack corpus --to unpacked",
+        "powercut corpus unpack corpus --to unpacked --json",
+    ],
+)
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", "folder", type=FOLDER, required=True, help="Where the traces go.")
-@click.option("--engine", default="skink", show_default=True, help="Whose traces these are.")
-def unpack_command(inputs: tuple[Path, ...], folder: Path, engine: str) -> int:
+@click.option("--engine", type=ENGINE, default="skink", help="Whose traces these are.")
+@json_option
+def unpack_command(inputs: tuple[Path, ...], folder: Path, engine: str, *, as_json: bool) -> int:
     """Write inputs of the fuzzer, or all those in a folder, as traces of an engine.
 
     What the engine cannot do is left out, as it is when the input is run.
     """
     loaded = Engine.load(engine)
-    for path in _files(inputs):
-        trace = trace_of(_read(path), EngineRef(loaded.name, loaded.version), f"fuzzer input {path.name}")
-        able = restrict(trace.operations, loaded.capabilities)
-        target = folder / f"{path.name}{SUFFIX}"
-        save(replace(trace, operations=able), target)
-        click.echo(f"{path} -> {target}")
-    return 0
+    return _tell(((path, _unpacked(path, folder, loaded)) for path in _files(inputs)), as_json=as_json)
+
+
+def _tell(made: Iterable[tuple[Path, Path]], *, as_json: bool) -> int:
+    """Says what became of each file, as it is made."""
+    files: list[dict[str, str]] = []
+    so_far({"files": files})
+    for path, target in made:
+        files.append({"from": str(path), "to": str(target)})
+        if not as_json:
+            click.echo(f"{path} -> {target}")
+    return answer({"files": files})
+
+
+def _unpacked(path: Path, folder: Path, engine: Engine) -> Path:
+    trace = trace_of(_read(path), EngineRef(engine.name, engine.version), f"fuzzer input {path.name}")
+    target = folder / f"{path.name}{SUFFIX}"
+    save(replace(trace, operations=restrict(trace.operations, engine.capabilities)), target)
+    return target
 
 
 def _packed(path: Path) -> bytes:
@@ -65,10 +89,11 @@ def _packed(path: Path) -> bytes:
         raise PowercutError(f"{path}: {error}") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _put(path: Path, data: bytes) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, data)
+        return path
     except OSError as error:
         raise PowercutError(f"Cannot save the input {path}: {atomic.reason(error)}.") from error
 

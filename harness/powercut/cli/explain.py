@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from powercut.cli.answer import answer, engine_fields, json_option
+from powercut.cli.command import Command
 from powercut.cli.page import write_page
 from powercut.cli.run import default_jobs
+from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
 from powercut.replay import engine_for, replay
 from powercut.report.fields import story_fields
@@ -20,23 +22,25 @@ from powercut.report.story import Story, tell
 from powercut.report.terminal import print_story
 from powercut.trace import load
 
-EXAMPLES = """\
-\b
-Examples:
-  powercut explain traces/NAME.trace.json
-  powercut explain traces/NAME.trace.json --engine ./libmine.so --html why.html
-"""
 
-
-@click.command("explain", epilog=EXAMPLES)
-@click.argument("trace", type=click.Path(path_type=Path))
-@click.option("--engine", help="A name, or the path of a library, in place of the trace's own.")
+@click.command(
+    "explain",
+    cls=Command,
+    arguments={"TRACE": "a saved trace, *.trace.json"},
+    examples=[
+        "powercut explain traces/NAME.trace.json",
+        "powercut explain traces/NAME.trace.json --engine ./libmine.so --html why.html",
+    ],
+    exits={0: "every promise is kept", 1: "a promise is broken"},
+)
+@click.argument("trace", type=TRACE)
+@click.option("--engine", type=ENGINE, help="A name, or the path of a library, in place of the trace's own.")
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that needs no network."
 )
 @click.option("--at", type=click.IntRange(0), metavar="K", help="The cut after K device events instead.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def explain_command(
     trace: Path, *, engine: str | None, html: Path | None, at: int | None, jobs: int | None, as_json: bool
 ) -> int:
@@ -52,13 +56,14 @@ def explain_command(
     story = tell(loaded, Engine.load(name), shown, at)
     if html is not None:
         write_page(html, explain_page(story, _command(trace, engine)))
+    code = 0 if shown.violation is None else 1
     if as_json:
-        click.echo(json.dumps(story_fields(story), indent=1, ensure_ascii=False))
-    elif html is None:
+        return answer(story_fields(story) | {"engine": engine_fields(Engine.load(name))}, code)
+    if html is None:
         _print(story)
     else:
         click.echo(f"{html}: {'held' if shown.violation is None else f'violation ({shown.violation.kind})'}")
-    return 0 if shown.violation is None else 1
+    return code
 
 
 def _print(story: Story) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from powercut.claims import is_claimed
+from powercut.cli.types import ENGINE, MODEL, Items, complete_words
 from powercut.devices import BUILTIN, DeviceModel, load, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -55,6 +56,10 @@ class Kinds(click.ParamType[tuple[str, ...]]):
 
     name = "kind,..."
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        """The kinds that are not there yet."""
+        return complete_words((*KINDS, "all"), incomplete)
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
@@ -73,7 +78,12 @@ def exploring_options(command: F) -> F:
     """The options, for `powercut run` and its like."""
     options = (
         click.option("--kinds", type=Kinds(), default="prefix", show_default=True, help="Of crash state."),
-        click.option("--model", multiple=True, help="A device model, or all (those that the engine claims)."),
+        click.option(
+            "--model",
+            type=MODEL,
+            multiple=True,
+            help="A device model, or all (those that the engine claims).",
+        ),
         click.option("--models", type=FOLDER, help="A TOML file with more device models."),
         click.option(
             "--depth", type=click.IntRange(2, CUTS_MAX), default=2, show_default=True, help="Cuts in a row."
@@ -84,7 +94,7 @@ def exploring_options(command: F) -> F:
         click.option(
             "--samples", type=click.IntRange(0, 1 << 20), default=8, show_default=True, help="Drawn."
         ),
-        click.option("--reader", help="An engine that reads each crash state as well."),
+        click.option("--reader", type=ENGINE, help="An engine that reads each crash state as well."),
         click.option("--strict", is_flag=True, help="What the engine does not claim to survive counts too."),
         click.option("--keep-identical", is_flag=True, help="Judge identical states as well."),
         click.option("--keep-unread", is_flag=True, help="Judge what differs in unread bytes alone as well."),

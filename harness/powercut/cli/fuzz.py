@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import subprocess
 from collections.abc import Callable
@@ -15,10 +14,14 @@ import click
 from rich.console import Console
 
 from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Command
 from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.report import report_json, report_text
 from powercut.cli.run import default_jobs
 from powercut.cli.show import Progress
+from powercut.cli.types import ENGINE
 from powercut.corpus import OPS_MAX
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -57,8 +60,17 @@ class Request:
         return FuzzPlan(self.work, self.seconds, self.jobs, self.ops, self.seed, exploring.explore, models)
 
 
-@click.command("fuzz")
-@click.option("--engine", default="skink", show_default=True, help="A name, or ./library.so.")
+@click.command(
+    "fuzz",
+    cls=Command,
+    slow=[
+        "powercut fuzz --seconds 60",
+        "powercut fuzz --engine ./libmine.so --instrumented ./libmine-fuzz.so --kinds prefix,torn",
+        "powercut fuzz --input build/explore/findings/crash-0a1b2c",
+    ],
+    exits={0: "nothing was found", 1: "a promise is broken"},
+)
+@click.option("--engine", type=ENGINE, default="skink", help="A name, or ./library.so.")
 @exploring_options
 @click.option("--instrumented", type=FOLDER, help="The same engine, compiled with -fsanitize=fuzzer-no-link.")
 @click.option("--seconds", type=click.FloatRange(1), default=60, show_default=True, help="Fuzz for so long.")
@@ -73,7 +85,7 @@ class Request:
 )
 @click.option("--save", type=FOLDER, default=Path("traces"), show_default=True, help="Where violations go.")
 @click.option("--shrink/--no-shrink", default=True, show_default=True, help="Make them small before.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
+@json_option
 def fuzz_command(**given: Any) -> int:
     """Let a fuzzer make up workloads that reach ever more of an engine's code, and cut the power in each.
 
@@ -140,13 +152,12 @@ class _Judge:
         """Judges, prints, and answers the exit code."""
         tally, saved = self._judged()
         report = self._report(fuzzed, tally, saved)
-        if self._request.as_json:
-            click.echo(json.dumps(report, indent=1, ensure_ascii=False))
-        else:
+        if not self._request.as_json:
             click.echo("\n".join(self._lines(report)))
-        if fuzzed.interrupted or tally.interrupted:
-            return 130
-        return 1 if report["findings"] or tally.failures else 0
+        interrupted = fuzzed.interrupted or tally.interrupted
+        if report["findings"] or tally.failures:
+            return answer(report, 130 if interrupted else 1, "violation")
+        return answer(report, 130, BROKEN_OFF) if interrupted else answer(report, 0, "held")
 
     def _judged(self) -> tuple[Tally, list[Saved]]:
         if not self._files:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -15,7 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from powercut import atomic
+from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
+from powercut.cli.answer import answer, json_option
+from powercut.cli.command import Group
 from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
+from powercut.cli.types import ENGINE
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.golden import manifest
@@ -27,36 +30,31 @@ from powercut.options import parse_options
 
 FAILED, INTERRUPTED = 1, 130
 
-RECORD_EXAMPLES = """\
-\b
-Examples:
-  powercut golden record golden/0.1.0
-  powercut golden record golden/mine --engine ./libmine.so --block-size 4096 --block-count 64
-"""
-
-CHECK_EXAMPLES = """\
-\b
-Examples:
-  powercut golden check golden/0.1.0
-  powercut golden check golden/0.1.0 --engine ./libmine.so --json
-"""
+_SET = {"SET": "a folder that `golden record` made"}
 
 
-@click.group("golden")
+@click.group("golden", cls=Group)
 def golden_group() -> None:
     """Keep images that a build wrote, and hold later builds against them."""
 
 
-@golden_group.command("record", epilog=RECORD_EXAMPLES)
+@golden_group.command(
+    "record",
+    arguments={"FOLDER": "the set, a folder that is made"},
+    examples=[
+        "powercut golden record golden/mine --block-size 256 --block-count 96 --options disk_minor=2.0"
+    ],
+    slow=["powercut golden record golden/0.1.0", "powercut golden record golden/mine --engine ./libmine.so"],
+)
 @click.argument("folder", type=FOLDER)
-@click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
+@click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
 @click.option("--options", "told", help="What the engine is told, such as disk_minor=2.0; else several.")
 @click.option(
     "--images", "images_max", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most."
 )
 @click.option("--note", default="", help="A sentence that the set keeps.")
 @geometry_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def record_command(
     folder: Path,
     engine: str,
@@ -81,7 +79,9 @@ def record_command(
         recorded = record(Request(engine, geometries, variants, images_max, note))
     size = write(recorded, folder)
     facts = _record_facts(recorded, folder, size)
-    click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _record_text(facts))
+    if as_json:
+        return answer(facts)
+    click.echo(_record_text(facts))
     return 0
 
 
@@ -113,12 +113,19 @@ def _record_text(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@golden_group.command("check", epilog=CHECK_EXAMPLES)
+@golden_group.command(
+    "check",
+    arguments=_SET,
+    examples=["powercut golden check golden/mine", "powercut golden check golden/mine --engine skink --json"],
+    exits={0: "every image holds", 1: "an image does not hold"},
+)
 @click.argument("folder", metavar="SET", type=FOLDER)
-@click.option("--engine", help="Instead of the one that recorded the set: a name, ./library.so, ...")
+@click.option(
+    "--engine", type=ENGINE, help="Instead of the one that recorded the set: a name, ./library.so, ..."
+)
 @click.option("--options", "told", default="", help="What it is told at mount, such as disk_minor=2.0.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes (one per processor).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def check_command(folder: Path, engine: str | None, told: str, jobs: int | None, *, as_json: bool) -> int:
     """Hold an engine build against the golden set SET, image by image.
 
@@ -140,8 +147,17 @@ def check_command(folder: Path, engine: str | None, told: str, jobs: int | None,
     except KeyboardInterrupt:
         interrupted = True
     facts = _check_facts(golden, loaded, found, interrupted)
-    click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else _check_text(facts))
-    return INTERRUPTED if interrupted else 0 if facts["holds"] else FAILED
+    code = INTERRUPTED if interrupted else 0 if facts["holds"] else FAILED
+    if as_json:
+        return answer(facts, code, _verdict(found, interrupted))
+    click.echo(_check_text(facts))
+    return code
+
+
+def _verdict(found: list[Checked], interrupted: bool) -> str:
+    if not all(one.holds for one in found):
+        return "violation"
+    return BROKEN_OFF if interrupted else "held"
 
 
 class _progress:  # noqa: N801 - a context manager
@@ -214,17 +230,29 @@ def _check_text(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@golden_group.command("extract")
+@golden_group.command(
+    "extract",
+    arguments={**_SET, "NAME": "an image of the set; all are listed if left out"},
+    examples=[
+        "powercut golden extract golden/mine",
+        "powercut golden extract golden/mine skink-0001 -o one.img",
+        "powercut golden extract golden/mine --json",
+    ],
+)
 @click.argument("folder", metavar="SET", type=FOLDER)
 @click.argument("name", required=False)
 @click.option("-o", "--output", type=FOLDER, metavar="FILE", help="Instead of NAME.img.")
-def extract_command(folder: Path, name: str | None, output: Path | None) -> None:
+@json_option
+def extract_command(folder: Path, name: str | None, output: Path | None, *, as_json: bool) -> int:
     """Unpack the image NAME of the golden set SET; without NAME list the images of the set."""
     golden = manifest.load(folder)
+    listed = [{"name": field.name, "made": field.made.words} for field in golden.manifest.images]
     if name is None:
-        for field in golden.manifest.images:
-            click.echo(f"{field.name}: {field.made.words}")
-        return
+        if as_json:
+            return answer({"set": str(folder), "images": listed, "file": None})
+        for one in listed:
+            click.echo(f"{one['name']}: {one['made']}")
+        return 0
     field_of = {field.name: field for field in golden.manifest.images}
     if name not in field_of:
         raise PowercutError(
@@ -235,6 +263,8 @@ def extract_command(folder: Path, name: str | None, output: Path | None) -> None
         atomic.write(target, golden.image(field_of[name]))
     except OSError as error:
         raise PowercutError(f"Cannot write {target}: {atomic.reason(error)}; say --output.") from error
+    images = [one for one in listed if one["name"] == name]
+    return answer({"set": str(folder), "images": images, "file": str(target)})
 
 
 __all__ = ["golden_group"]

@@ -3,37 +3,40 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from powercut.cli.answer import answer, json_option, time_fields
+from powercut.cli.command import Group
 from powercut.cli.store import PATH, SIZE
 from powercut.errors import PowercutError
 from powercut.imagefile import read_image
 from powercut.ops import key_text
 from powercut_models import difference_words
-from powercut_models.image import ImageError, Survey, compare_surveys, survey
+from powercut_models.image import Difference, ImageError, Survey, compare_surveys, survey
 
 DIFFERENT = 1
 
-EXAMPLES = """\
-\b
-Examples:
-  powercut image diff before.img after.img
-  powercut image diff before.img after.img --json | jq .entries
-"""
 
-
-@click.group("image")
+@click.group("image", cls=Group)
 def image_group() -> None:
     """Look at image files in littlefs's on-disk format."""
 
 
-@image_group.command("diff", epilog=EXAMPLES)
+@image_group.command(
+    "diff",
+    arguments={"A": "a littlefs image file", "B": "another"},
+    examples=[
+        "powercut image diff before.img after.img",
+        "powercut image diff before.img after.img --json | jq .entries",
+    ],
+    exits={0: "the same in structure and contents", 1: "a difference"},
+)
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="One object instead of words.")
+@json_option
 @click.option(
     "--bytes", "count_bytes", is_flag=True, help="Bytes that nothing reaches are a difference, too."
 )
@@ -44,17 +47,24 @@ def diff_command(a: Path, b: Path, *, as_json: bool, count_bytes: bool, block_si
 
     What only A has comes behind a -, what only B has behind a +. Tags of unknown types, and tags that are not
     as the format has them, are pointed out with their place. Damaged images are followed as far as they go.
-    The exit code is 0 where A and B are the same in structure and contents, 1 where they differ, 2 where one
-    is no image.
     """
     found = compare_surveys(_look(a, block_size), _look(b, block_size))
-    if as_json:
-        click.echo(json.dumps(difference_words.as_fields(found, key_text), indent=1, ensure_ascii=False))
-    else:
-        for line in difference_words.lines(found, key_text):
-            click.echo(line)
     same = found.same and not (count_bytes and found.a.data != found.b.data)
-    return 0 if same else DIFFERENT
+    code, verdict = (0, "same") if same else (DIFFERENT, "different")
+    if as_json:
+        return answer(_fields(found), code, verdict)
+    for line in difference_words.lines(found, key_text):
+        click.echo(line)
+    return code
+
+
+def _fields(found: Difference) -> dict[str, Any]:
+    fields = difference_words.as_fields(found, key_text)
+    for change in fields["entries"]:
+        for side in (change["a"], change["b"]):
+            if side is not None:
+                side["time"] = time_fields(side["time"])
+    return fields
 
 
 def _look(path: Path, block_size: int | None) -> Survey:

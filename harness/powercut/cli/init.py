@@ -8,12 +8,19 @@ from pathlib import Path
 
 import click
 
+from powercut.cli.command import Command
+from powercut.cli.types import ENGINE
 from powercut.suite.template import make
 
 
-@click.command("init")
+@click.command(
+    "init",
+    cls=Command,
+    arguments={"DIR": "the folder, which may be there already; crash-tests if left out"},
+    examples=["powercut init", "powercut init tests/crash --engine ./libmine.so"],
+)
 @click.argument("folder", metavar="[DIR]", default="crash-tests", type=click.Path(path_type=Path))
-@click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
+@click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
 def init_command(folder: Path, engine: str) -> None:
     """Make a first suite of crash tests in DIR (default: crash-tests).
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from powercut.cli.answer import answer, engine_fields, json_option, so_far
+from powercut.cli.command import Command
 from powercut.cli.run import default_jobs
+from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
 from powercut.faultfile import fault_fields
 from powercut.replay import Replay, engine_for, reasoned, replay, steps, updated
@@ -18,13 +20,26 @@ from powercut.trace import Trace, load, save
 from powercut.why import Why
 
 
-@click.command("replay")
-@click.argument("traces", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--engine", help="A name, or the path of a library, in place of the trace's own.")
+@click.command(
+    "replay",
+    cls=Command,
+    arguments={"TRACES": "saved traces, *.trace.json"},
+    examples=[
+        "powercut replay traces/NAME.trace.json",
+        "powercut replay --expect traces/*.trace.json",
+        "powercut replay traces/NAME.trace.json --engine ./libmine.so --json",
+    ],
+    exits={
+        0: "every promise is kept; with --expect: all verdicts are as expected",
+        1: "a promise is broken; with --expect: a verdict is not as expected",
+    },
+)
+@click.argument("traces", nargs=-1, required=True, type=TRACE)
+@click.option("--engine", type=ENGINE, help="A name, or the path of a library, in place of the trace's own.")
 @click.option("--expect", is_flag=True, help="Exit with 1 where a verdict is not the expected one.")
 @click.option("--update", is_flag=True, help="Save what is seen now as what is expected.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each trace, one to a line.")
+@json_option
 def replay_command(
     traces: tuple[Path, ...],
     engine: str | None,
@@ -40,16 +55,21 @@ def replay_command(
     expects: its violation on the engine version it names, and none on any other.
     """
     loaded = [(path, load(path)) for path in traces]
+    told: list[dict[str, Any]] = []
+    so_far({"traces": told})
     worst = 0
     for path, trace in loaded:
         name = engine_for(trace, engine)
         shown = reasoned(replay(trace, name, jobs or default_jobs()), name)
-        click.echo(_json(path, shown) if as_json else _text(path, trace, name, shown))
+        told.append(_fields(path, Engine.load(name), shown))
+        if not as_json:
+            click.echo(_text(path, trace, name, shown))
         if update:
             save(updated(shown, Engine.load(name)), path)
         failed = not shown.expected if expect else shown.violation is not None
         worst = max(worst, int(failed))
-    return worst
+    broken = any(one["verdict"] != "held" for one in told)
+    return answer({"traces": told}, worst, "violation" if broken else "held")
 
 
 def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
@@ -112,13 +132,21 @@ def why_json(why: Why) -> dict[str, Any]:
     }
 
 
-def _json(path: Path, shown: Replay) -> str:
+def _fields(path: Path, engine: Engine, shown: Replay) -> dict[str, Any]:
     violation = shown.violation
-    found: dict[str, Any] = {"trace": str(path), "verdict": "held" if violation is None else "violation"}
-    if violation is not None:
-        found |= {"kind": violation.kind, "state": violation.state, "words": violation.words}
-        found["differences"] = list(violation.differences)
-        found |= {"claimed": violation.claimed, "code": violation.code, "why": why_json(shown.why)}
-        found["fault"] = None if violation.fault is None else fault_fields(violation.fault)
-    found |= {"expected": shown.expected, "checked": shown.checked, "gone": shown.gone}
-    return json.dumps(found, ensure_ascii=False)
+    return {
+        "trace": str(path),
+        "engine": engine_fields(engine),
+        "verdict": "held" if violation is None else "violation",
+        "kind": None if violation is None else violation.kind,
+        "state": None if violation is None else violation.state,
+        "words": None if violation is None else violation.words,
+        "differences": [] if violation is None else list(violation.differences),
+        "claimed": None if violation is None else violation.claimed,
+        "code": (violation.code or None) if violation is not None else None,
+        "why": None if violation is None else why_json(shown.why),
+        "fault": None if violation is None or violation.fault is None else fault_fields(violation.fault),
+        "expected": shown.expected,
+        "checked": shown.checked,
+        "gone": shown.gone,
+    }

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable
@@ -13,11 +12,14 @@ from typing import Any, TypeVar
 
 import click
 
-from powercut.campaign import Campaign, Plan
+from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.answer import INTERRUPTED, answer, json_option
+from powercut.cli.command import Command
 from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.page import both, command_line, write_page
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
+from powercut.cli.types import ENGINE
 from powercut.cli.workloads import (
     GEOMETRY,
     Exhaustive,
@@ -161,12 +163,25 @@ def geometry_options(command: F) -> F:
     return command
 
 
-@click.command("run")
+@click.command(
+    "run",
+    cls=Command,
+    examples=[
+        "powercut run --traces 10 --ops 20",
+        "powercut run --traces 2 --ops 15 --kinds all --seed 1",
+        "powercut run --exhaustive-ops 2 --exhaustive-keys 1 --json",
+    ],
+    slow=[
+        "powercut run --engine ./libmine.so --seconds 60 --html run.html",
+        "powercut run --kinds prefix,torn,reorder --model nor --model disk512",
+    ],
+    exits={0: "every crash state held", 1: "a promise is broken"},
+)
 @click.option("--traces", type=click.IntRange(1), help="How many traces (100 if --seconds is not given).")
 @click.option("--seconds", type=click.FloatRange(0.1), help="Begin new traces for so long.")
 @click.option("--ops", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="In each.")
 @click.option("--seed", type=click.IntRange(0), help="The same gives the same traces (drawn, printed).")
-@click.option("--engine", default="skink", show_default=True, help="A name, ./library.so or ./file.py:Class.")
+@click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
 @exploring_options
 @geometry_options
 @click.option("--tree", type=FOLDER, help="A workload out of this directory's files.")
@@ -180,7 +195,7 @@ def geometry_options(command: F) -> F:
 @click.option("--save", type=FOLDER, default=Path("traces"), show_default=True, help="Where violations go.")
 @click.option("--shrink/--no-shrink", default=True, show_default=True, help="Make them small before.")
 @click.option("--html", type=FOLDER, metavar="FILE", help="Write a page of what was covered and found.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
+@json_option
 def run_command(**given: Any) -> int:
     """Run workloads on an engine, cut the power after every device event, recover, compare with the model.
 
@@ -199,7 +214,8 @@ def run_command(**given: Any) -> int:
     report = report_json(plan, engine, request.seed, tally, saved)
     if isinstance(source, ExhaustiveSource):
         report["workload"] = coverage(source, tally, request.exploring.explore)
-    click.echo(json.dumps(report, indent=1, ensure_ascii=False) if request.as_json else report_text(report))
+    if not request.as_json:
+        click.echo(report_text(report))
     if request.html is not None:
         write_page(
             request.html,
@@ -207,7 +223,12 @@ def run_command(**given: Any) -> int:
         )
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)
-    return 130 if tally.interrupted else 1 if tally.failures else 0
+    return answer(report, 130 if tally.interrupted else 1 if tally.failures else 0, _verdict(tally))
+
+
+def _verdict(tally: Tally) -> str:
+    """What was found until Ctrl-C stays found; that nothing is to be found does not follow then."""
+    return "violation" if tally.failures else INTERRUPTED if tally.interrupted else "held"
 
 
 def make_plan(request: Request, source: Source) -> Plan:

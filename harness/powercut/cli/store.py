@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -14,6 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from powercut import atomic, moments
+from powercut.cli.answer import answer, json_option, time_fields
+from powercut.cli.command import Command
 from powercut.errors import PowercutError
 from powercut.imagefile import (
     Entry,
@@ -62,17 +63,27 @@ def geometry_options(command: F) -> F:
     return _BLOCK_SIZE(_BLOCK_COUNT(_PROG(_READ(command))))
 
 
-@click.command("format")
-@_IMAGE
-@click.option(
-    "--block-size", type=SIZE, default=4096, show_default=True, metavar="BYTES", help="128 or more."
+_IMAGE_IS = {"IMAGE": "a littlefs image file"}
+_KEY_IS = {"KEY": "segments with / between them, such as etc/motd; %XX for a byte that cannot be typed"}
+
+
+@click.command(
+    "format",
+    cls=Command,
+    arguments={"IMAGE": "the file to make"},
+    examples=[
+        "powercut format new.img --block-count 64",
+        "powercut format old.img --block-size 512 --block-count 256 --disk-version 2.0 --force",
+    ],
 )
+@_IMAGE
+@click.option("--block-size", type=SIZE, default=4096, metavar="BYTES", help="128 or more.")
 @click.option("--block-count", type=SIZE, required=True, metavar="N", help="2 or more.")
 @_PROG
 @click.option(
     "--name-max", type=click.IntRange(1, 1022), default=None, metavar="BYTES", help="Longest segment."
 )
-@click.option("--disk-version", type=click.Choice(["2.0", "2.1"]), default="2.1", show_default=True)
+@click.option("--disk-version", type=click.Choice(["2.0", "2.1"]), default="2.1", help="Of the format.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def format_command(
     image: Path,
@@ -92,33 +103,43 @@ def format_command(
     format_image(image, shape, name_max=name_max or 0, minor=minor, force=force)
 
 
-@click.command("ls")
+@click.command(
+    "ls",
+    cls=Command,
+    arguments={**_IMAGE_IS, "KEY": "a dictionary; the root if left out"},
+    examples=["powercut ls disk.img", "powercut ls -R disk.img etc --json"],
+    exits={1: "there is no such key"},
+)
 @_IMAGE
 @click.argument("key", type=KEY, default=b"")
 @click.option("-R", "--recursive", is_flag=True, help="Everything below KEY, at any depth.")
-@click.option("--json", "as_json", is_flag=True, help="A list of objects, with each value's SHA-256.")
+@json_option
 @geometry_options
-def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape: int | None) -> None:
+def ls_command(image: Path, key: bytes, recursive: bool, as_json: bool, **shape: int | None) -> int:
     """List the dictionary KEY (default: the root) of the store in IMAGE.
 
     A line has a value's bytes, the time of its last change in UTC, and the key; a dictionary's key ends in /.
     Bytes of a key that cannot be printed, and %, are shown as %XX, and every command takes them so.
 
-    With --json each entry has key, kind (value or dictionary), size in bytes, sha256 and time (days,
-    picoseconds, iso); the last three are null where there is none.
     """
     with ImageFile(image, Shape(**shape)) as store:
         entries = store.entries(key, recursive=recursive, digests=as_json)
     if as_json:
-        click.echo(json.dumps([_fields(entry) for entry in entries], indent=1, ensure_ascii=False))
-        return
+        return answer({"key": key_text(key), "entries": [_fields(entry) for entry in entries]})
     rows = [_row(entry) for entry in entries]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for size, time, name in rows:
         click.echo(f"{size:>{widths[0]}}  {time:<{widths[1]}}  {name}")
+    return 0
 
 
-@click.command("get")
+@click.command(
+    "get",
+    cls=Command,
+    arguments=_IMAGE_IS | _KEY_IS,
+    examples=["powercut get disk.img etc/motd", "powercut get disk.img etc/motd -o motd.txt"],
+    exits={1: "there is no such key"},
+)
 @_IMAGE
 @click.argument("key", type=KEY)
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write there, whole or not at all.")
@@ -130,7 +151,15 @@ def get_command(image: Path, key: bytes, output: Path | None, **shape: int | Non
     write_output(image, output, value)
 
 
-@click.command("put")
+@click.command(
+    "put",
+    cls=Command,
+    arguments=_IMAGE_IS | _KEY_IS | {"FILE": "where the bytes come from; standard input if left out or -"},
+    examples=[
+        "echo hello | powercut put disk.img etc/motd",
+        "powercut put disk.img etc/motd icon.bin --time 2026-11-23T01:02:03Z",
+    ],
+)
 @_IMAGE
 @click.argument("key", type=KEY)
 @click.argument("file", type=PATH, required=False)
@@ -152,7 +181,13 @@ def put_command(
         store.put(key, value)
 
 
-@click.command("rm")
+@click.command(
+    "rm",
+    cls=Command,
+    arguments=_IMAGE_IS | _KEY_IS,
+    examples=["powercut rm disk.img etc/motd", "powercut rm -r -f disk.img etc"],
+    exits={1: "there is no such key"},
+)
 @_IMAGE
 @click.argument("key", type=KEY)
 @click.option(
@@ -175,7 +210,9 @@ def rm_command(image: Path, key: bytes, recursive: bool, force: bool, **shape: i
         store.remove(key)
 
 
-@click.command("grow")
+@click.command(
+    "grow", cls=Command, arguments=_IMAGE_IS, examples=["powercut grow disk.img --block-count 128"]
+)
 @_IMAGE
 @click.option("--block-count", type=SIZE, required=True, metavar="N", help="Blocks from now on.")
 @_BLOCK_SIZE
@@ -186,27 +223,44 @@ def grow_command(image: Path, block_count: int, **shape: int | None) -> None:
     grow_image(image, Shape(**shape), block_count)
 
 
-@click.command("parse")
+@click.command(
+    "parse",
+    cls=Command,
+    arguments=_IMAGE_IS,
+    examples=["powercut parse disk.img", "powercut parse disk.img --json | jq .superblock"],
+)
 @_IMAGE
+@json_option
 @_BLOCK_SIZE
 @_BLOCK_COUNT
 @_PROG
-def parse_command(image: Path, **shape: int | None) -> None:
+def parse_command(image: Path, as_json: bool, **shape: int | None) -> int:
     """Tell the blocks, commits and tags of IMAGE in words.
 
     This has a reader of its own, apart from skink, which goes as far as a damaged image lets it and says what
     is wrong there.
     """
-    from powercut_models.image import ImageError, describe  # noqa: PLC0415 (only this command needs it)
+    from powercut_models.image import ImageError, as_dict, describe  # noqa: PLC0415 (only this command needs it)
 
+    asked = (read_image(image), shape["block_size"], shape["block_count"], shape["prog_size"])
     try:
-        lines = describe(read_image(image), shape["block_size"], shape["block_count"], shape["prog_size"])
-        for line in lines:
+        if as_json:
+            return answer(_as_told(as_dict(*asked)))
+        for line in describe(*asked):
             click.echo(line)
+        return 0
     except ImageError as error:
         raise PowercutError(
             f"Cannot tell what {image} is: {error}; if it is an image, say --block-size."
         ) from error
+
+
+def _as_told(found: dict[str, Any]) -> dict[str, Any]:
+    """The reader's structure with keys and times as every command tells them."""
+    for entry in found["entries"] or ():
+        entry["key"] = key_text(entry["key"].encode("utf-8", "surrogateescape"))
+        entry["time"] = time_fields(entry["time"])
+    return found
 
 
 def write_output(image: Path, output: Path | None, data: bytes) -> None:
@@ -246,14 +300,11 @@ def _row(entry: Entry) -> tuple[str, str, str]:
 
 
 def _fields(entry: Entry) -> dict[str, object]:
-    time = None
-    if entry.time is not None:
-        time = {"days": entry.time[0], "picoseconds": entry.time[1], "iso": moments.iso(entry.time)}
     size = entry.size if entry.kind == "value" else None
     return {
         "key": key_text(entry.key),
         "kind": entry.kind,
         "size": size,
         "sha256": entry.sha256,
-        "time": time,
+        "time": time_fields(entry.time),
     }

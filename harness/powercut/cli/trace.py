@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from powercut.bisect import Bisection, Outcome, bisect
+from powercut.cli.answer import answer, json_option, so_far
+from powercut.cli.command import Group
 from powercut.cli.run import default_jobs
+from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.ops import op_text
@@ -19,19 +21,10 @@ from powercut.shrink import DEADLY
 from powercut.trace import Trace, dumps, load, save, version_of
 from powercut.tracewords import differences, facts
 
-FILE = click.Path(path_type=Path)
-
-EXAMPLES = """\
-\b
-Examples:
-  powercut trace show traces/NAME.trace.json
-  powercut trace diff before.trace.json after.trace.json
-  powercut trace bisect traces/NAME.trace.json build/1.so build/2.so build/3.so
-  powercut trace upgrade traces/*.trace.json
-"""
+_TRACE_IS = {"TRACE": "a saved trace, *.trace.json"}
 
 
-@click.group("trace", epilog=EXAMPLES)
+@click.group("trace", cls=Group)
 def trace_command() -> None:
     """Look at saved traces: `show` and `diff` tell them in words, `bisect` finds the build that first fails
     one, `upgrade` rewrites older files."""
@@ -40,11 +33,18 @@ def trace_command() -> None:
 # --- show ------------------------------------------------------------------------------------------------
 
 
-@trace_command.command("show")
-@click.argument("trace", type=FILE)
-@click.option("--engine", help="Run it on this one, in place of the trace's own.")
+@trace_command.command(
+    "show",
+    arguments=_TRACE_IS,
+    examples=[
+        "powercut trace show traces/NAME.trace.json",
+        "powercut trace show --no-run traces/NAME.trace.json",
+    ],
+)
+@click.argument("trace", type=TRACE)
+@click.option("--engine", type=ENGINE, help="Run it on this one, in place of the trace's own.")
 @click.option("--no-run", is_flag=True, help="Do not run anything: no answers, no device events.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def show_command(trace: Path, *, engine: str | None, no_run: bool, as_json: bool) -> int:
     """Tell what a trace is, with its operations and, where its engine is there, their answers and device
     events."""
@@ -53,11 +53,9 @@ def show_command(trace: Path, *, engine: str | None, no_run: bool, as_json: bool
     lines, problem = ([], "") if no_run else _steps(loaded, engine_for(loaded, engine))
     if not lines:
         lines = [f"  {index:>4}  {op_text(op)}" for index, op in enumerate(loaded.operations)]
-    found = {"trace": str(trace), "version": version, **facts(loaded)}
     if as_json:
-        found |= {"operations": [line.strip() for line in lines], "problem": problem}
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
-        return 0
+        found = {"trace": str(trace), "version": version, "facts": facts(loaded)}
+        return answer(found | {"operations": [line.strip() for line in lines], "problem": problem or None})
     click.echo(f"{trace}: version {version} of the format")
     for name, text in facts(loaded).items():
         click.echo(f"  {name}: {text}")
@@ -82,17 +80,22 @@ def _steps(trace: Trace, name: str) -> tuple[list[str], str]:
 # --- diff ------------------------------------------------------------------------------------------------
 
 
-@trace_command.command("diff")
-@click.argument("before", type=FILE)
-@click.argument("after", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@trace_command.command(
+    "diff",
+    arguments={"BEFORE": "a saved trace, *.trace.json", "AFTER": "another"},
+    examples=["powercut trace diff before.trace.json after.trace.json"],
+    exits={0: "the two are the same", 1: "they differ"},
+)
+@click.argument("before", type=TRACE)
+@click.argument("after", type=TRACE)
+@json_option
 def diff_command(before: Path, after: Path, *, as_json: bool) -> int:
-    """Tell in what two traces differ. Exit code 1 where they do."""
+    """Tell in what two traces differ."""
     changes = differences(load(before), load(after))
     if as_json:
         told = [{"what": one.what, "before": list(one.before), "after": list(one.after)} for one in changes]
-        click.echo(json.dumps({"same": not changes, "differences": told}, indent=1, ensure_ascii=False))
-        return int(bool(changes))
+        fields = {"same": not changes, "differences": told}
+        return answer(fields, int(bool(changes)), "different" if changes else "same")
     for change in changes:
         click.echo(f"{change.what}:")
         for sign, lines in (("-", change.before), ("+", change.after)):
@@ -106,28 +109,39 @@ def diff_command(before: Path, after: Path, *, as_json: bool) -> int:
 # --- bisect ----------------------------------------------------------------------------------------------
 
 
-@trace_command.command("bisect")
-@click.argument("trace", type=FILE)
-@click.argument("engines", nargs=-1, required=True)
+@trace_command.command(
+    "bisect",
+    arguments=_TRACE_IS | {"ENGINES": "builds, the oldest first: ./library.so, names, ./file.py:Class"},
+    examples=["powercut trace bisect traces/NAME.trace.json build/1.so build/2.so build/3.so"],
+    exits={0: "the first build that fails is found", 1: "there is none to be found"},
+)
+@click.argument("trace", type=TRACE)
+@click.argument("engines", nargs=-1, required=True, type=ENGINE)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def bisect_command(trace: Path, engines: tuple[str, ...], *, jobs: int | None, as_json: bool) -> int:
     """Find which of several engine builds, given oldest first, is the first that fails a trace.
 
-    Exit code 0 where it is found, 1 where there is none to be found: the last build holds, or the first one
-    given fails already. A build that cannot be run is told, and left out.
+    There is none to be found where the last build holds, or the first one given fails already. A build that
+    cannot be run is told, and left out.
     """
     loaded = load(trace)
+    tried: list[dict[str, str]] = []
+    so_far({"tried": tried})
 
     def ask(number: int) -> Outcome:
         outcome = _outcome(loaded, engines[number], jobs or default_jobs())
+        tried.append({"engine": engines[number], "state": outcome.state, "words": outcome.words})
         if not as_json:
             click.echo(f"{engines[number]}: {outcome.state}" + f" ({outcome.words})" * bool(outcome.words))
         return outcome
 
     found = bisect(len(engines), ask)
-    click.echo(json.dumps(_json(found, engines), indent=1) if as_json else _text(found, engines))
-    return 0 if found.first is not None else 1
+    code, verdict = (1, "none") if found.first is None else (0, "found")
+    if as_json:
+        return answer(_json(found, engines), code, verdict)
+    click.echo(_text(found, engines))
+    return code
 
 
 def _outcome(trace: Trace, engine: str, jobs: int) -> Outcome:
@@ -168,19 +182,30 @@ def _json(found: Bisection, engines: tuple[str, ...]) -> dict[str, Any]:
 # --- upgrade ---------------------------------------------------------------------------------------------
 
 
-@trace_command.command("upgrade")
-@click.argument("traces", nargs=-1, required=True, type=FILE)
+@trace_command.command(
+    "upgrade",
+    arguments={"TRACES": "saved traces, *.trace.json"},
+    examples=[
+        "powercut trace upgrade --check traces/*.trace.json",
+        "powercut trace upgrade traces/*.trace.json",
+    ],
+    exits={1: "with --check: a file would be rewritten"},
+)
+@click.argument("traces", nargs=-1, required=True, type=TRACE)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would be written.")
-def upgrade_command(traces: tuple[Path, ...], *, check: bool) -> int:
+@json_option
+def upgrade_command(traces: tuple[Path, ...], *, check: bool, as_json: bool) -> int:
     """Rewrite traces in today's format, each whole or not at all. What they mean stays as it is."""
     loaded = [(path, load(path), version_of(path)) for path in traces]
-    older = 0
+    files: list[dict[str, Any]] = []
+    so_far({"files": files})
     for path, trace, version in loaded:
-        if path.read_text(encoding="utf-8") == dumps(trace):
-            click.echo(f"{path}: as it should be")
-            continue
-        older += 1
-        click.echo(f"{path}: version {version}, {'would be rewritten' if check else 'rewritten'}")
-        if not check:
+        older = path.read_text(encoding="utf-8") != dumps(trace)
+        if older and not check:
             save(trace, path)
-    return int(check and older > 0)
+        files.append({"trace": str(path), "version": version, "older": older, "written": older and not check})
+        if not as_json:
+            done = f"version {version}, {'would be rewritten' if check else 'rewritten'}"
+            click.echo(f"{path}: {done if older else 'as it should be'}")
+    stale = check and any(one["older"] for one in files)
+    return answer({"files": files}, int(stale), "older" if stale else "ok")

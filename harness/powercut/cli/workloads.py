@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from powercut.cli.types import Items, complete_words
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.exhaustive import KINDS, NAMES, NAMES_BELOW, Alphabet, ExhaustiveSource
@@ -28,6 +29,10 @@ class Words(click.ParamType[tuple[str, ...]]):
 
     def __init__(self, known: tuple[str, ...]) -> None:
         self.known = known
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        """The words that are not there yet."""
+        return complete_words(self.known, incomplete)
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None

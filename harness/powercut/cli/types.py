@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: ISC
+"""Types of arguments and options that complete in a shell: engines, traces, device models, lists of words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from powercut.trace import SUFFIX
+
+#: Folders that are looked into for traces besides the present one.
+_LOOKED_INTO = "*"
+
+Items = list[CompletionItem]
+
+
+class EngineName(click.ParamType[str]):
+    """A built-in engine by name, ./library.so, or ./file.py:Class."""
+
+    name = "engine"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        """Names; what begins like a path is one."""
+        if incomplete.startswith((".", "/", "~")) or "/" in incomplete:
+            return [CompletionItem(incomplete, type="file")]
+        from powercut.native import engine_names  # noqa: PLC0415 (the library is loaded for this alone)
+
+        return _beginning(engine_names(), incomplete)
+
+
+class TraceFile(click.Path):
+    """A saved trace."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        """The traces here and in the folders here, or of the folder that is begun; else any file."""
+        patterns = (f"*{SUFFIX}", f"{_LOOKED_INTO}/*{SUFFIX}")
+        folder, slash, _ = incomplete.rpartition("/")
+        if slash:
+            found = [f"{folder}/{path.name}" for path in Path(folder or "/").glob(patterns[0])]
+        else:
+            found = [str(path) for pattern in patterns for path in Path().glob(pattern)]
+        items = _beginning(sorted(found), incomplete)
+        return items or [CompletionItem(incomplete, type="file")]
+
+
+class ModelName(click.ParamType[str]):
+    """A built-in device model, or one of a file."""
+
+    name = "model"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
+        """The built-in ones, and ``all``."""
+        from powercut.devices import BUILTIN  # noqa: PLC0415 (needed for this alone)
+
+        return _beginning((*BUILTIN, "all"), incomplete)
+
+
+def complete_words(words: Sequence[str], incomplete: str) -> Items:
+    """The next of some words with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    given = set(before.split(","))
+    return _beginning([before + comma + word for word in words if word not in given], before + comma + last)
+
+
+def _beginning(words: Iterable[str], incomplete: str) -> Items:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+ENGINE = EngineName()
+TRACE = TraceFile()
+MODEL = ModelName()
