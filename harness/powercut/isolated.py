@@ -15,7 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from typing import Any, Generic, TypeVar
 
 from powercut.errors import PowercutError
@@ -213,13 +213,10 @@ def _answer(work: Callable[[Any, Beat], Any], task: Any, beat: Beat) -> tuple[st
 
 @contextlib.contextmanager
 def ignored_interrupt() -> Iterator[None]:
-    """What is started inside ignores SIGINT: the parent ends it."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread
-        yield
-        return
+    """What is started inside does not see SIGINT: the parent ends it. One that comes meanwhile is not lost."""
+    resource_tracker.ensure_running()  # which, when it starts, unblocks what is blocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

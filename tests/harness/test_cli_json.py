@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import jsonschema
 import pytest
 
 from leaves import LEAVES
-from powercut.cli import COMMANDS, cli
+from powercut.cli import COMMANDS, cli, main
 
 POWERCUT = (sys.executable, "-m", "powercut")
 TELLING = sorted(name for name, leaf in LEAVES.items() if any(p.name == "as_json" for p in leaf.params))
@@ -56,7 +57,17 @@ UNASKED = {"fuzz"}
 #: Fields in which the clock is seen, and nothing else.
 RATES = {"seconds", "states_per_second"}
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[[str], Done]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +100,12 @@ def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path) -> Run:
-    def once(line: str, *more: str) -> subprocess.CompletedProcess[str]:
-        command = [*POWERCUT, *line.split(), *more, "--json"]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(folder)
+
+    def once(line: str) -> Done:
+        code = main([*line.split(), "--json"])
+        return Done(code, *capfd.readouterr())
 
     return once
 
@@ -125,7 +138,9 @@ def test_a_command_prints_one_object_of_the_schema_and_nothing_else(
     assert (found["command"], found["exit"]) == (name, done.returncode)
     assert done.returncode in (0, 1), done.stderr
     assert found["verdict"] not in ("error", "not_found", "interrupted")
-    assert (found["verdict"] in ("ok", "held", "sound", "same", "acceptable", "found")) == (done.returncode == 0)
+    assert (found["verdict"] in ("ok", "held", "sound", "same", "acceptable", "found")) == (
+        done.returncode == 0
+    )
 
 
 @pytest.mark.parametrize("name", ["run", "replay", "explain", "parse", "check", "list engines"])
@@ -145,8 +160,6 @@ def without_rates(found: dict[str, Any]) -> dict[str, Any]:
 def test_a_wrong_option_is_told_on_stderr_and_as_json(
     name: str, schema: jsonschema.Draft202012Validator, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from powercut.cli import main
-
     assert main([*name.split(), "--no-such-option", "--json"]) == 2
     out, err = capfd.readouterr()
     found = json.loads(out)
@@ -174,15 +187,18 @@ def test_what_was_found_before_an_error_is_told(run: Run, schema: jsonschema.Dra
     assert (done.returncode, found["verdict"], len(found["files"])) == (2, "error", 1)
 
 
-def test_an_engine_that_prints_does_not_spoil_the_object(run: Run, folder: Path) -> None:
+def test_an_engine_that_prints_does_not_spoil_the_object(folder: Path) -> None:
     (folder / "toys.py").write_text((Path(__file__).parent / "toys.py").read_text(encoding="utf-8"))
     (folder / "loud.py").write_text(
         "import sys\nsys.path.insert(0, '.')\nfrom toys import Page\n\n\n"
         "class Loud(Page):\n    def mount(self, *args):\n        print('hello', flush=True)\n"
         "        return super().mount(*args)\n"
     )
-    done = run("run --engine ./loud.py:Loud --traces 1 --ops 3 --jobs 1 --block-size 512")
+    line = "run --engine ./loud.py:Loud --traces 1 --ops 3 --jobs 1 --block-size 512 --json"
+    command = [*POWERCUT, *line.split()]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     assert json.loads(done.stdout)["verdict"] == "held", done.stderr
+    assert "hello" in done.stderr
 
 
 # --- Ctrl-C ------------------------------------------------------------------------------------------
