@@ -213,7 +213,7 @@ def _answer(work: Callable[[Any, Beat], Any], task: Any, beat: Beat) -> tuple[st
 
 @contextlib.contextmanager
 def ignored_interrupt() -> Iterator[None]:
-    """What is started inside does not see SIGINT: the parent ends it. One that comes meanwhile is not lost."""
+    """What is started inside does not see SIGINT: the parent ends it. One that comes then is not lost."""
     resource_tracker.ensure_running()  # which, when it starts, unblocks what is blocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -69,7 +69,7 @@ def test_show_needs_no_engine_to_tell_what_is_in_the_file(powercut_here: Powercu
     assert 'remove "a"' in done.stdout
     assert "not run: There is no built-in engine gone" in done.stdout
     found = json.loads(powercut_here("trace", "show", saved, "--no-run", "--json").stdout)
-    assert (found["version"], len(found["operations"]), found["problem"]) == (2, 3, "")
+    assert (found["version"], len(found["operations"]), found["problem"]) == (2, 3, None)
 
 
 def test_show_does_not_run_what_would_end_the_process(

@@ -38,6 +38,7 @@ mkdir build corpus
 cp "$ENGINE" libmine.so
 for number in 1 2 3; do cp "$ENGINE" build/$number.so; done
 powercut corpus pack traces/NAME.trace.json --to corpus
+powercut golden record golden/mine --engine ditto --block-size 512 --block-count 64 --images 2
 """
 
 
@@ -78,7 +79,7 @@ def test_help_tells_every_argument_option_default_example_and_exit_code(name: st
     command = own(name)
     text = " ".join(CliRunner().invoke(cli, [*name.split(), "--help"]).output.split())
     arguments = [param for param in command.params if isinstance(param, click.Argument)]
-    shown = {(param.name or "").upper() for param in arguments}
+    shown = {(param.metavar or param.name or "").strip("[]").upper() for param in arguments}
     assert shown == set(command.arguments)
     for option in (param for param in command.params if isinstance(param, click.Option)):
         assert option.help, f"{option.opts[0]} of powercut {name} has no help"

@@ -38,6 +38,7 @@ ASKED = {
     "golden extract": "golden extract golden",
     "golden record": "golden record new --engine ditto --block-size 512 --block-count 64 --images 2",
     "image diff": "image diff before.img after.img",
+    "init": "init suite --engine ditto",
     "list engines": "list engines",
     "list kinds": "list kinds",
     "list models": "list models",
@@ -48,7 +49,7 @@ ASKED = {
     "trace diff": "trace diff x.trace.json y.trace.json",
     "trace show": "trace show x.trace.json",
     "trace upgrade": "trace upgrade x.trace.json",
-    "run": "run --engine ditto --traces 2 --ops 8 --seed 1 --kinds all",
+    "run": "run --engine ditto --traces 2 --ops 4 --seed 1 --kinds all --block-size 512 --block-count 16",
 }
 
 #: Has to build a fuzzer first: see test_fuzz_cli.py.
@@ -242,7 +243,7 @@ def wait_until_it_works(pid: int, ready: str | None) -> None:
     tasks, maps = Path(f"/proc/{pid}/task/{pid}/children"), Path(f"/proc/{pid}/maps")
     for _ in range(400):
         time.sleep(0.05)
-        if "ditto" in maps.read_text() and (ready is None or tasks.read_text()):
+        if "/engines/" in maps.read_text() and (ready is None or tasks.read_text()):
             return
     pytest.fail("the command does not begin")
 

@@ -115,11 +115,11 @@ All by processor time of one core, but for threads. times: by the first row of t
 @click.command(
     "crash",
     cls=Command,
-    examples=[
-        "powercut bench crash --parts questions --engine skink --block-sizes 512 --seconds 0.01",
-        "powercut bench crash --parts kinds --kinds torn --engine ./libmine.so --seconds 0.01 --json",
+    slow=[
+        "powercut bench crash",
+        "powercut bench crash --parts questions --engine skink --block-sizes 512",
+        "powercut bench crash --parts kinds --kinds torn --engine ./libmine.so --seconds 0.1 --json",
     ],
-    slow=["powercut bench crash"],
 )
 @click.option("--parts", type=Names("part", PARTS), default=commas(PARTS), show_default=True,
               help="What is measured.")  # fmt: skip

@@ -79,7 +79,7 @@ class Group(click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples of its commands."""
         commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
-        lines = [one.examples[0] for one in commands if isinstance(one, Command) and one.examples]
+        lines = [(*one.examples, *one.slow)[0] for one in commands if isinstance(one, Command)]
         _write_lines(formatter, "Examples", lines)
 
 

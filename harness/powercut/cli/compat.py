@@ -37,10 +37,10 @@ UNACCEPTABLE, INTERRUPTED = 1, 130
     "compat",
     cls=Command,
     slow=[
+        "powercut compat --old skink --old-options disk_minor=2.0 --new skink --traces 1 --bases 2",
         "powercut compat --old ./libmine-1.so --new ./libmine-2.so",
         "powercut compat --old littlefs --new skink --policy policy.toml --save misread",
     ],
-    examples=["powercut compat --old skink --old-options disk_minor=2.0 --new skink --traces 1 --bases 2"],
     exits={0: "the policy allows all that was seen", 1: "something is not acceptable"},
 )
 @click.option("--old", type=ENGINE, required=True, help="A name, ./library.so or ./file.py:Class.")

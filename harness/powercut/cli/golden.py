@@ -41,10 +41,10 @@ def golden_group() -> None:
 @golden_group.command(
     "record",
     arguments={"FOLDER": "the set, a folder that is made"},
-    examples=[
-        "powercut golden record golden/mine --block-size 256 --block-count 96 --options disk_minor=2.0"
+    slow=[
+        "powercut golden record golden/0.1.0",
+        "powercut golden record golden/mine --engine ./libmine.so --block-size 4096 --block-count 64",
     ],
-    slow=["powercut golden record golden/0.1.0", "powercut golden record golden/mine --engine ./libmine.so"],
 )
 @click.argument("folder", type=FOLDER)
 @click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
@@ -233,11 +233,8 @@ def _check_text(facts: dict[str, Any]) -> str:
 @golden_group.command(
     "extract",
     arguments={**_SET, "NAME": "an image of the set; all are listed if left out"},
-    examples=[
-        "powercut golden extract golden/mine",
-        "powercut golden extract golden/mine skink-0001 -o one.img",
-        "powercut golden extract golden/mine --json",
-    ],
+    examples=["powercut golden extract golden/mine", "powercut golden extract golden/mine --json"],
+    slow=["powercut golden extract golden/mine NAME -o one.img"],
 )
 @click.argument("folder", metavar="SET", type=FOLDER)
 @click.argument("name", required=False)

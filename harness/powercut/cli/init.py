@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
 from powercut.cli.types import ENGINE
 from powercut.suite.template import make
@@ -21,11 +22,15 @@ from powercut.suite.template import make
 )
 @click.argument("folder", metavar="[DIR]", default="crash-tests", type=click.Path(path_type=Path))
 @click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
-def init_command(folder: Path, engine: str) -> None:
+@json_option
+def init_command(folder: Path, engine: str, *, as_json: bool) -> int:
     """Make a first suite of crash tests in DIR (default: crash-tests).
 
     A conftest.py that names the engine, tests, a workflow for CI and a README. No file is overwritten.
     """
-    for path in make(folder, engine):
-        click.echo(path)
-    click.echo(f"run them: pytest {shlex.quote(str(folder))}")
+    made = [str(path) for path in make(folder, engine)]
+    command = f"pytest {shlex.quote(str(folder))}"
+    if as_json:
+        return answer({"files": made, "run": command})
+    click.echo("\n".join([*made, f"run them: {command}"]))
+    return 0
