@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from powercut import mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -27,6 +30,21 @@ def no_browser() -> str:
 def root() -> Path:
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def mutant(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Builds a planted bug of tests/mutants; the path of its library."""
+    folder = tmp_path_factory.mktemp("mutants")
+
+    def build(name: str) -> str:
+        library = folder / f"{name}.so"
+        if not library.exists():
+            (planted,) = mutants.load_mutants([name])
+            mutants.build(planted, folder)
+        return str(library)
+
+    return build
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from powercut import mutants
 from powercut.engine import Engine
 from powercut.replay import replay
 from powercut.report.story import Story, tell
@@ -28,21 +27,6 @@ LOST_WRITE = ("mutant-share-not-taken-over", "09-share-not-taken-over")
 
 Mutant = Callable[[str], str]
 Told = Callable[[tuple[str, str]], Story]
-
-
-@pytest.fixture(scope="session")
-def mutant(tmp_path_factory: pytest.TempPathFactory) -> Mutant:
-    """Builds a planted bug; the path of its library."""
-    folder = tmp_path_factory.mktemp("mutants")
-
-    def build(name: str) -> str:
-        library = folder / f"{name}.so"
-        if not library.exists():
-            (planted,) = mutants.load_mutants([name])
-            mutants.build(planted, folder)
-        return str(library)
-
-    return build
 
 
 @pytest.fixture(scope="session")

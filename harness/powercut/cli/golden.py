@@ -23,6 +23,7 @@ from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.golden import manifest
 from powercut.golden.check import Checked, check, demand_images
+from powercut.golden.coverage import coverage
 from powercut.golden.manifest import GoldenSet
 from powercut.golden.record import Recorded, Request, record, write
 from powercut.golden.workload import GEOMETRIES, VARIANTS
@@ -228,6 +229,49 @@ def _check_text(facts: dict[str, Any]) -> str:
     else:
         lines.append("held" if facts["holds"] else "NOT held")
     return "\n".join(lines)
+
+
+@golden_group.command(
+    "show",
+    arguments=_SET,
+    examples=["powercut golden show golden/mine", "powercut golden show golden/mine --all"],
+)
+@click.argument("folder", metavar="SET", type=FOLDER)
+@click.option("--all", "every", is_flag=True, help="Every image that shows a structure, not the first alone.")
+@json_option
+def show_command(folder: Path, *, every: bool, as_json: bool) -> int:
+    """List which image of the golden set SET shows which structure of the format, and what it lacks.
+
+    Every image is read anew, by a reader that shares no code with the engine. Of images in another format it
+    lists alone what was being done when the power went.
+    """
+    golden = manifest.load(folder)
+    demand_images(golden)
+    found = coverage(golden)
+    images = [field.name for field in golden.manifest.images]
+    if as_json:
+        return answer(asdict(found) | {"set": str(folder), "images": images, "absent": found.absent})
+    engine = golden.manifest.engine
+    click.echo(f"{folder}: {len(images)} images by {engine.name} {engine.version}")
+    for title, part in (
+        ("structures of the format", found.structures),
+        ("structures that it does not name", found.others),
+        ("when the power went", found.moments),
+    ):
+        if part:
+            have = sum(1 for showing in part.values() if showing)
+            click.echo(f"{title}: {have} of {len(part)}")
+        for name, showing in part.items():
+            click.echo(f"  {name}: {_image_names(showing, every)}")
+    return 0
+
+
+def _image_names(images: tuple[str, ...], every: bool) -> str:
+    if not images:
+        return "NONE"
+    if every or len(images) == 1:
+        return ", ".join(images)
+    return f"{images[0]} and {len(images) - 1} more"
 
 
 @golden_group.command(

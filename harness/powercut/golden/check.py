@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.generate import operations
+from powercut.golden.coverage import shown
 from powercut.golden.manifest import Fact, GoldenSet, Holding, geometry_of, holding, without_times
 from powercut.isolated import HANG_SECONDS, Beat, Died, run
 from powercut.judge import Violation
@@ -22,7 +23,8 @@ from powercut.trace import DEFAULTS, EngineOptions, EngineRef, Trace
 from powercut.vocabulary import Profile
 from powercut_models import Row
 from powercut_models.difference import Field, compare
-from powercut_models.image import ImageError
+from powercut_models.features import KNOWN
+from powercut_models.image import ImageError, survey
 
 #: Operations that an engine does on each image.
 OPERATIONS = 12
@@ -50,7 +52,8 @@ class Checked:
     verdict: `same` (what it held when it was recorded), `other` (another store that is right there),
     `different`, `refused`, `crash`, `hang`, or `violation`: it reads right, and something goes wrong after
     that. code: of a refusal; words: one sentence; lines: an entry or a fact each; states: crash states
-    judged while the engine wrote on; changes: what it changes in the image's superblock by that.
+    judged while the engine wrote on; changes: what it changes in the image's superblock by that, and what it
+    writes that no image of the set has.
     """
 
     name: str
@@ -136,12 +139,17 @@ def _written(
     """The verdict once the engine has repaired the image and written on in it, cut at every device event."""
     judged = run_trace(trace, engine, RunOptions(violations_max=1), tuple(rows))
     beat(2)
-    changes = tuple(_changes(trace, engine))
+    after = _after(trace, engine)
+    changes = (*_superblock(trace, after), *_new(trace, after))
     if judged.violations:
         worst = first_violation(judged) or judged.violations[0]
         return Checked(
             name, "violation", _words(worst), worst.code, worst.differences, judged.checked, changes
         )
+    wrong = _wrong(trace, after)
+    if wrong:
+        words = f"reader: what it leaves cannot be right, says an independent reader of the format: {wrong}"
+        return Checked(name, "violation", words, states=judged.checked, changes=changes)
     return Checked(name, verdict, states=judged.checked, changes=changes)
 
 
@@ -149,19 +157,46 @@ def _words(violation: Violation) -> str:
     return f"{violation.kind}: {violation.words}"
 
 
-def _changes(trace: Trace, engine: Engine) -> Iterator[str]:
+# --- what is left on the disk ----------------------------------------------------------------------------
+
+
+def _after(trace: Trace, engine: Engine) -> bytes:
+    """The device when the engine has written on and closed it."""
+    options = trace.engine.options
+    with engine.record(trace.geometry, trace.operations, image=trace.image, options=options) as done:
+        return done.image(done.event_count)
+
+
+def _superblock(trace: Trace, after: bytes) -> Iterator[str]:
     """What the engine changes in the superblock of a littlefs image as it writes on."""
     assert trace.image is not None
-    with engine.record(
-        trace.geometry, trace.operations, image=trace.image, options=trace.engine.options
-    ) as done:
-        after = done.image(done.event_count)
     try:
         found = compare(trace.image, after, trace.geometry.block_size).superblock
     except ImageError:
         return
     for field in found:
-        yield f"{field.name.replace('_', ' ')} {_side(field, 'a')} -> {_side(field, 'b')}"
+        if field.name != "problem":
+            yield f"{field.name.replace('_', ' ')} {_side(field, 'a')} -> {_side(field, 'b')}"
+
+
+def _new(trace: Trace, after: bytes) -> Iterator[str]:
+    """Tags of types that the format does not have and that the image did not have either."""
+    assert trace.image is not None
+    before, behind = (shown(image, trace.geometry.block_size) for image in (trace.image, after))
+    for feature in sorted((behind or frozenset()) - (before or frozenset())):
+        if feature.startswith("tag: ") and feature not in KNOWN:
+            yield f"a {feature.replace('tag: ', 'tag of type ')} that the format does not have"
+
+
+def _wrong(trace: Trace, after: bytes) -> str:
+    """Why the image cannot be right now, where it was right before; empty: it is, or is of another format."""
+    assert trace.image is not None
+    size = trace.geometry.block_size
+    try:
+        before, behind = survey(trace.image, size), survey(after, size)
+    except ImageError:
+        return ""
+    return "" if before.problem else behind.problem or ""
 
 
 def _side(field: Field, side: str) -> str:
