@@ -36,6 +36,7 @@ ASKED = {
     "explain": "explain x.trace.json",
     "golden check": "golden check golden --jobs 1",
     "golden extract": "golden extract golden",
+    "golden show": "golden show golden",
     "golden record": "golden record new --engine ditto --block-size 512 --block-count 64 --images 2",
     "image diff": "image diff before.img after.img",
     "init": "init suite --engine ditto",
