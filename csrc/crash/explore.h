@@ -76,8 +76,9 @@ struct level {
 #define MEMORIES 8u
 struct memory {
     struct pc_hash position;
-    struct pc_hash content;
+    struct pc_hash *content; /* by watched block */
     uint64_t *masks;
+    size_t suspect; /* the watched block in which the last state that was held against it differed */
 };
 
 /* A device moving through the run with its hash. */
@@ -97,7 +98,7 @@ struct worker {
     struct level levels[PC_CUTS_MAX];
     struct tracker tracker;
     struct memory memories[MEMORIES];
-    size_t memory_count, memory_next, memory_words;
+    size_t memory_count, memory_next;
     uint8_t *room;         /* for a block */
     struct media past;     /* for damage that brings older content back */
     struct pc_fault fault; /* of the state at hand */
@@ -121,6 +122,16 @@ struct pc_count *count_of(const struct exploration *x, struct pc_count *counts, 
 /* hash.c: the hashes of a group of states. */
 int hash_group(struct worker *worker, size_t first, size_t end);
 void tracker_release(struct tracker *tracker);
+
+/* unread.c: what the group's earlier states had read. */
+int memories_init(struct worker *worker); /* PC_OK or PC_NO_MEMORY */
+void memories_release(struct worker *worker);
+/* A group begins: forgets the last one, and watches the blocks in which its states differ. Errors: PC_NO_MEMORY. */
+int memories_watch(struct worker *worker, size_t first, size_t end);
+/* Does the state on level 0 equal an earlier one of that position in all that its recovery read? */
+int memories_know(struct worker *worker, struct pc_hash position);
+/* The state on level 0 was judged, and nothing was found. */
+void memories_add(struct worker *worker, struct pc_hash position);
 
 /* work.c: judges a group of states, and what is below them. */
 int judge_group(struct worker *worker, size_t first, size_t end);

@@ -11,14 +11,19 @@
 
 static void note_read(const struct patch *patch, uint32_t block, uint32_t off, uint32_t size) {
     uint32_t place = patch->watched == NULL ? 0 : patch->watched[block];
+    uint32_t first = off / PATCH_GRANULE, last;
     uint64_t *mask;
 
     if (place == 0 || size == 0) {
         return;
     }
+    last = (off + size - 1) / PATCH_GRANULE;
     mask = patch->masks + (place - 1) * patch->words;
-    for (uint32_t g = off / PATCH_GRANULE; g <= (off + size - 1) / PATCH_GRANULE; g++) {
-        mask[g / 64] |= UINT64_C(1) << g % 64;
+    for (uint32_t word = first / 64; word <= last / 64; word++) {
+        uint64_t from = word == first / 64 ? UINT64_MAX << first % 64 : UINT64_MAX;
+        uint64_t to = word == last / 64 ? UINT64_MAX >> (63 - last % 64) : UINT64_MAX;
+
+        mask[word] |= from & to;
     }
 }
 

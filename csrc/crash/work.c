@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
  * work.c: judges a group of crash states on one thread's devices, and the cuts of their recoveries below them.
- *
- * What is unread: if recovery from state X never looked at the bytes in which state Y differs, then recovery
- * from Y does the same, byte for byte, and need not be run. Remembered are the last few X of the group: which
- * granules of the blocks in which the group's states differ were read, by recovery and by all that was done
- * below it, and the hash of their content.
  */
 #include "explore.h"
 
 #include "damage.h"
-#include "order.h"
 #include "run.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* In groups that differ in more blocks than this nothing is remembered. */
-#define WATCHED_MAX 64u
 
 /* --- a thread's devices ---------------------------------------------------------------------------- */
 
@@ -46,7 +37,6 @@ static int init_level(struct worker *worker, uint32_t i) {
 
 static int worker_init(struct worker *worker) {
     const struct bd_geometry *geometry = &worker->x->run->geometry;
-    size_t words;
     int code = PC_OK;
 
     worker->ready = 1;
@@ -58,13 +48,7 @@ static int worker_init(struct worker *worker) {
     for (uint32_t i = 0; code == PC_OK && i < worker->x->depth; i++) {
         code = init_level(worker, i);
     }
-    words = worker->levels[0].patch.words;
-    worker->memory_words = words;
-    for (size_t i = 0; code == PC_OK && i < MEMORIES; i++) {
-        worker->memories[i].masks = calloc(WATCHED_MAX * words, sizeof(uint64_t));
-        code = worker->memories[i].masks == NULL ? PC_NO_MEMORY : PC_OK;
-    }
-    return code;
+    return code == PC_OK ? memories_init(worker) : code;
 }
 
 void worker_release(struct worker *worker) {
@@ -74,9 +58,7 @@ void worker_release(struct worker *worker) {
         media_release(&worker->levels[i].media);
         patch_release(&worker->levels[i].base);
     }
-    for (size_t i = 0; i < MEMORIES; i++) {
-        free(worker->memories[i].masks);
-    }
+    memories_release(worker);
     if (worker->hashing) {
         tracker_release(&worker->tracker);
     }
@@ -329,133 +311,6 @@ static void explore_below(struct worker *worker, uint32_t level, const struct su
     worker->fault.depth = level + 1;
 }
 
-/* --- what was read ---------------------------------------------------------------------------------- */
-
-static const uint8_t *block_now(const struct worker *worker, uint32_t block) {
-    const struct level *level = &worker->levels[0];
-
-    if (level->patch.slots[block] != 0) {
-        return level->patch.copies[level->patch.slots[block] - 1];
-    }
-    return media_block(&level->media, block, worker->room);
-}
-
-/* The hash of the granules of one block that are in a mask. */
-static struct pc_hash hash_granules(const struct worker *worker, uint32_t block, const uint64_t *mask) {
-    uint32_t size = worker->x->run->geometry.block_size;
-    uint32_t count = (size + PATCH_GRANULE - 1) / PATCH_GRANULE;
-    const uint8_t *bytes = block_now(worker, block);
-    struct pc_hash sum = {0, 0};
-
-    for (uint32_t g = 0; g < count; g++) {
-        uint32_t first = g;
-
-        while (g < count && (mask[g / 64] >> g % 64 & 1) != 0) {
-            g++;
-        }
-        if (g > first) {
-            uint32_t end = g * PATCH_GRANULE < size ? g * PATCH_GRANULE : size;
-            uint64_t address = (uint64_t)block * size + (uint64_t)first * PATCH_GRANULE;
-
-            sum = pc_hash_add(sum, pc_hash_bytes(bytes + (size_t)first * PATCH_GRANULE,
-                                                 end - first * PATCH_GRANULE, address));
-        }
-    }
-    return sum;
-}
-
-static struct pc_hash hash_read(const struct worker *worker, const uint64_t *masks) {
-    const struct patch *patch = &worker->levels[0].patch;
-    struct pc_hash sum = {0, 0};
-
-    for (size_t i = 0; i < patch->watched_count; i++) {
-        sum = pc_hash_add(sum, hash_granules(worker, patch->watched_blocks[i], masks + i * patch->words));
-    }
-    return sum;
-}
-
-static int hash_same(struct pc_hash a, struct pc_hash b) {
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
-static void remember(struct worker *worker, struct pc_hash position) {
-    const struct patch *patch = &worker->levels[0].patch;
-    struct memory *memory = &worker->memories[worker->memory_next];
-
-    worker->memory_next = (worker->memory_next + 1) % MEMORIES;
-    worker->memory_count += worker->memory_count < MEMORIES;
-    memory->position = position;
-    memcpy(memory->masks, patch->masks, patch->watched_count * patch->words * sizeof(*patch->masks));
-    memory->content = hash_read(worker, memory->masks);
-}
-
-static int is_unread(const struct worker *worker, struct pc_hash position) {
-    for (size_t i = 0; i < worker->memory_count; i++) {
-        const struct memory *memory = &worker->memories[i];
-
-        if (hash_same(memory->position, position) &&
-            hash_same(memory->content, hash_read(worker, memory->masks))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static uint64_t farthest(const struct state *state) {
-    uint64_t back = state->cut.torn != PC_TEAR_NONE ? state->cut.back : 0;
-
-    for (uint32_t i = 0; i < ORDER_WINDOW; i++) {
-        if ((state->cut.lost >> i & 1) != 0 && i + 1 > back) {
-            back = i + 1;
-        }
-    }
-    return back;
-}
-
-static int watch_events(struct worker *worker, uint64_t first, uint64_t end) {
-    const struct pc_run *run = worker->x->run;
-    struct patch *patch = &worker->levels[0].patch;
-    struct bd_event event;
-    int code = PC_OK;
-
-    for (; first < end && code == PC_OK && patch->watched_count <= WATCHED_MAX; first++) {
-        pc_run_event(run, (size_t)first, &event);
-        if (event_is_effective(&run->geometry, &event)) {
-            code = patch_watch(patch, event.block);
-        }
-    }
-    return code;
-}
-
-/* Watches the blocks in which the group's states differ. */
-static int watch_group(struct worker *worker, size_t first, size_t end) {
-    const struct exploration *x = worker->x;
-    uint64_t low = UINT64_MAX, high = 0;
-    int code = PC_OK;
-
-    patch_watch_none(&worker->levels[0].patch);
-    worker->memory_count = worker->memory_next = 0;
-    for (size_t i = first; i < end && code == PC_OK; i++) {
-        const struct state *state = &x->items[i].state;
-        uint64_t at = state->cut.at;
-
-        if (state->kind == PC_FAULT_DAMAGE) {
-            code = patch_watch(&worker->levels[0].patch, state->cut.back);
-        } else if (state->kind != PC_FAULT_FULL) {
-            low = at - farthest(state) < low ? at - farthest(state) : low;
-            high =
-                at + (state->cut.torn != PC_TEAR_NONE) > high ? at + (state->cut.torn != PC_TEAR_NONE) : high;
-        }
-    }
-    if (code == PC_OK && low < high) {
-        code = watch_events(worker, low, high < x->run->event_count ? high : x->run->event_count);
-    }
-    if (worker->levels[0].patch.watched_count > WATCHED_MAX) {
-        patch_watch_none(&worker->levels[0].patch);
-    }
-    return code;
-}
-
 /* --- a group ---------------------------------------------------------------------------------------- */
 
 static int build_item(struct worker *worker, const struct item *item, const struct pc_damage *damage) {
@@ -526,7 +381,7 @@ static void judge_item(struct worker *worker, const struct item *item) {
     }
     if (comparable) {
         position = state_position(x, &item->state);
-        if (is_unread(worker, position)) {
+        if (memories_know(worker, position)) {
             count->unread++;
             tell_passed(worker);
             return;
@@ -538,7 +393,7 @@ static void judge_item(struct worker *worker, const struct item *item) {
         explore_below(worker, 0, &subject, item->fault);
     }
     if (comparable && !worker->spotted) {
-        remember(worker, position);
+        memories_add(worker, position);
     }
 }
 
@@ -547,7 +402,7 @@ int judge_group(struct worker *worker, size_t first, size_t end) {
 
     worker->code = worker->ready ? PC_OK : worker_init(worker);
     if (worker->code == PC_OK && (x->options->keep & PC_KEEP_UNREAD) == 0 && end - first > 1) {
-        worker->code = watch_group(worker, first, end);
+        worker->code = memories_watch(worker, first, end);
     }
     for (size_t i = first; i < end && worker->code == PC_OK; i++) {
         worker->number = x->base + i;

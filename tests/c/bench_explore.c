@@ -2,7 +2,7 @@
  *
  * bench_explore.c: how many crash states a second the explorer judges.
  *
- *     bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS]]]
+ *     bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS [BLOCKS]]]]
  *
  * Each line is one set of probes: states a second and the time per state, both of processor time. In place of a
  * library `nothing` is an engine that does next to nothing, so that what is left is the explorer's own share.
@@ -176,7 +176,8 @@ int main(int argc, char **argv) {
 
     if (argc < 2 ||
         (strcmp(argv[1], "nothing") != 0 && pc_engine_load(argv[1], &engine, text, sizeof(text)) != PC_OK)) {
-        (void)fprintf(stderr, "usage: bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS]]]\n%s\n",
+        (void)fprintf(stderr,
+                      "usage: bench_explore ENGINE.so [BLOCK_SIZE [OPERATIONS [JOBS [BLOCKS]]]]\n%s\n",
                       argc < 2 ? "" : text);
         return 2;
     }
@@ -186,6 +187,9 @@ int main(int argc, char **argv) {
     workload_fill(&w, 1, argc > 3 ? strtoul(argv[3], NULL, 10) % WORKLOAD_MAX : 100, 200);
     if (argc > 4) {
         jobs = (uint32_t)strtoul(argv[4], NULL, 10);
+    }
+    if (argc > 5) {
+        options.geometry.block_count = (uint32_t)strtoul(argv[5], NULL, 10);
     }
     return bench(engine, &options, &w, jobs);
 }
