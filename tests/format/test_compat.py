@@ -44,7 +44,7 @@ def told(capfd: pytest.CaptureFixture[str]) -> Told:
         code = main(["compat", "--old", old, "--new", new, *map(str, arguments), "--json"])
         found: dict[str, Any] = json.loads(capfd.readouterr().out)
         found["by"] = {(one["writer"], one["reader"], one["state"]): one for one in found["cells"]}
-        assert len(found["by"]) == len(CELLS) == 18
+        assert len(found["by"]) == 18 + 8 * len(found["torn"]) <= len(CELLS) == 34
         return code, found
 
     return run_it
@@ -92,6 +92,79 @@ def test_what_the_littlefs_adapter_has_on_the_way_is_seen_unless_it_is_ignored(t
     assert seen(found["by"]["old", "new", "cut"]) == {"same", "misread"}
     assert found["examples"]
     assert all("%01stage" in example["lines"][0] for example in found["examples"])
+
+
+MOVES = ("--workload", "moves", "--traces", 0, "--bases", 2, "--block-size", 512, "--block-count", 64)
+
+
+def torn(told: Told, old: str, new: str, *arguments: object) -> tuple[int, dict[str, Any]]:
+    """compat with rows for torn and reordered states."""
+    return told(old, new, *MOVES, "--kinds", "torn,reorder", *arguments)
+
+
+def test_torn_and_reordered_states_are_read_by_everybody(told: Told) -> None:
+    code, found = torn(told, "skink", "skink", "--old-options", "disk_minor=2.0", "--states", 40)
+    assert code == 0, found["examples"]
+    for writer in ("old", "new", "upgrade", "downgrade"):
+        for reader in ("old", "new"):
+            for kind in ("torn", "reorder"):
+                cell = found["by"][writer, reader, kind]
+                assert seen(cell) == {"same"}
+                assert cell["same"] >= 10
+    for kind in ("torn", "reorder"):
+        assert 0 < found["torn"][kind]["looked"] < found["torn"][kind]["total"]
+
+
+def test_who_claims_no_device_has_no_torn_states_unless_one_is_named(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--old", "littlefs", "--new", "littlefs", *MOVES, "--kinds", "torn", "--bases", 0)
+    assert main(["compat", *map(str, arguments)]) in (0, 1)
+    assert "torn: NONE: no writer claims a device model" in capfd.readouterr().out
+    _, found = torn(told, "littlefs", "littlefs", "--model", "nor", "--bases", 0)
+    assert found["torn"]["torn"]["total"] > 0
+
+
+def test_a_build_that_shows_what_has_moved_is_caught_in_the_states_of_the_other(
+    told: Told, mutant: Callable[[str], str]
+) -> None:
+    code, found = told("skink", mutant("16-moved-source-not-hidden"), *MOVES)
+    assert code == 1
+    assert not found["acceptable"]
+    assert found["by"]["old", "new", "cut"]["misread"] > 0
+    assert found["by"]["old", "old", "cut"]["misread"] == 0
+    example = next(one for one in found["examples"] if one["outcome"] == "misread" and one["writer"] == "old")
+    assert any("expected nothing, found " in line for line in example["lines"])
+
+
+def test_a_build_that_trusts_a_torn_commit_is_caught_in_torn_states_alone(
+    told: Told, mutant: Callable[[str], str]
+) -> None:
+    library = mutant("02-crc-not-checked")
+    code, found = told("skink", library, *MOVES, "--bases", 0)
+    assert code == 0, found["examples"]
+    code, found = torn(told, "skink", library, "--bases", 0, "--model", "hostile", "--states", 400)
+    assert code == 1
+    cell = found["by"]["old", "new", "torn"]
+    assert cell["misread"] + sum(cell["refused"].values()) > 0
+    assert seen(found["by"]["old", "old", "torn"]) == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--kinds", "nested"), "prefix, torn and reorder"),
+        (("--kinds", "all"), "not nested, damage, full"),
+        (("--model", "nor"), "give --kinds torn,reorder"),
+        (("--kinds", "torn", "--model", "floppy"), "There is no device model 'floppy'"),
+    ],
+)
+def test_kinds_that_cannot_be_compared_are_told(
+    arguments: tuple[str, ...], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compat", "--old", "skink", "--new", "skink", *arguments]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert words in line
 
 
 # --- a format that changes -------------------------------------------------------------------------------

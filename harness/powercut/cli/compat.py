@@ -17,6 +17,7 @@ from rich.text import Text
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
+from powercut.cli.exploring import Kinds
 from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
 from powercut.cli.types import ENGINE
 from powercut.compat import policy as policies
@@ -25,7 +26,11 @@ from powercut.compat.cells import CELLS, SIDES, Cell, Counts, Example, Matrix
 from powercut.compat.look import Side
 from powercut.compat.policy import Policy
 from powercut.compat.save import save_examples
+from powercut.compat.tornstates import TORN_KINDS, Torn
+from powercut.devices import BUILTIN, named
+from powercut.devices import load as load_models
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.golden.workload import NAMES
 from powercut.options import options_text, parse_options
 from powercut.wire import EngineField
@@ -56,6 +61,23 @@ UNACCEPTABLE, INTERRUPTED = 1, 130
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same gives the same.")
 @click.option(
     "--bases", type=click.IntRange(0), default=32, show_default=True, help="Cut images to be written on."
+)
+@click.option(
+    "--kinds",
+    type=Kinds(),
+    default="prefix",
+    show_default=True,
+    help="Of crash state: prefix, torn, reorder.",
+)
+@click.option("--model", multiple=True, help="A device model, or all (those that the writer claims).")
+@click.option("--models", type=FOLDER, help="A TOML file with more device models.")
+@click.option(
+    "--states",
+    "most",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Torn and reordered ones, of each kind, of one run.",
 )
 @geometry_options
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes (one per processor).")
@@ -98,9 +120,28 @@ def _plan(given: dict[str, Any], policy: Policy) -> Plan:
         seed=given["seed"],
         bases=given["bases"],
         ignore=policy.ignored(),
+        torn=_torn(given),
         workers=given["jobs"] or default_jobs(),
         hang_seconds=given["hang"],
     )
+
+
+def _torn(given: dict[str, Any]) -> Torn:
+    """Which crash states besides whole writes in order. Raises PowercutError."""
+    asked = [kind for kind in given["kinds"] if kind != "prefix"]
+    wrong = [kind for kind in asked if kind not in TORN_KINDS]
+    if wrong or not given["kinds"]:
+        raise PowercutError(
+            f"Images are compared in the kinds prefix, torn and reorder, not {', '.join(wrong) or 'none'}; "
+            "see --kinds."
+        )
+    known = dict(BUILTIN) if given["models"] is None else {**BUILTIN, **load_models(given["models"])}
+    names = list(known) if "all" in given["model"] else list(dict.fromkeys(given["model"]))
+    if names and not asked:
+        raise PowercutError(
+            "Device models say what is torn and lost; give --kinds torn,reorder with --model."
+        )
+    return Torn(tuple(asked), named(names, known), given["most"])
 
 
 def _save(folder: Path | None, matrix: Matrix, engine: Engine) -> list[str]:
@@ -167,13 +208,22 @@ class _Report:
             "old": self._side(0),
             "new": self._side(1),
             "seed": self.plan.seed,
-            "cells": [self._cell(cell, self.matrix.cells[cell]) for cell in CELLS],
+            "cells": [self._cell(cell, self.matrix.cells[cell]) for cell in self._cells()],
             "images": sum(counts.looked for counts in self.matrix.cells.values()),
             "bases": self.matrix.bases,
             "bases_total": self.matrix.bases_total,
+            "torn": {
+                kind: {"looked": self.matrix.torn[kind], "total": self.matrix.torn_total[kind]}
+                for kind in self.plan.torn.kinds
+            },
             "examples": [_example(self.matrix.examples[key]) for key in sorted(self.matrix.examples)],
             "interrupted": self.matrix.interrupted,
         }
+
+    def _cells(self) -> list[Cell]:
+        """The cells of what was asked for."""
+        absent = set(TORN_KINDS) - set(self.plan.torn.kinds)
+        return [cell for cell in CELLS if cell.state not in absent]
 
     def _side(self, number: int) -> dict[str, Any]:
         engine, side = self.engines[number], (self.plan.old, self.plan.new)[number]
@@ -213,13 +263,15 @@ class _Report:
             told = f" ({facts['options']})" if facts["options"] else ""
             table.add_column(f"read by {side}: {facts['name']} {facts['version']}{told}", overflow="fold")
         rows: dict[tuple[str, str], dict[str, Text]] = {}
-        for cell in CELLS:
+        for cell in self._cells():
             rows.setdefault((cell.writer, cell.state), {})[cell.reader] = self._words(cell)
         for (writer, state), sides in rows.items():
             names = {"upgrade": "old, then new", "downgrade": "new, then old"}
-            left = {"clean": "closed", "cut": "cut", "write": "to write on"}
+            left = {"clean": "closed", "write": "to write on", "reorder": "writes lost"}
             table.add_row(
-                names.get(writer, writer), left[state], *(sides.get(side, Text("")) for side in SIDES)
+                names.get(writer, writer),
+                left.get(state, state),
+                *(sides.get(side, Text("")) for side in SIDES),
             )
         return table
 
@@ -255,6 +307,14 @@ class _Report:
             f"{images:,} images looked at, {identical:,} more identical to one of these; the other side "
             f"wrote on in {self.matrix.bases:,} of {self.matrix.bases_total:,}"
         )
+        for kind in self.plan.torn.kinds:
+            looked, total = self.matrix.torn[kind], self.matrix.torn_total[kind]
+            part = "all" if looked == total else f"{looked:,} of {total:,}"
+            yield (
+                f"{kind}: {part} generated crash states"
+                if total
+                else f"{kind}: NONE: no writer claims a device model"
+            )
         if saved:
             yield f"examples: powercut golden check {folder} --engine ENGINE ({', '.join(saved)})"
         if self.matrix.interrupted:

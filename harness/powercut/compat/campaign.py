@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from powercut.compat.cells import Cell, Matrix
 from powercut.compat.look import Side, Task, cell_of, look
+from powercut.compat.tornstates import NO_TORN, Torn
 from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.generate import operations as generated
@@ -29,7 +30,8 @@ CRASHES_MAX, HANGS_MAX = 3, 2
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to try. workloads: names of the fixed ones; traces: generated ones on each device besides, each of
-    ops operations; bases: cut images of each workload that the other side writes on in, at most."""
+    ops operations; bases: cut images of each workload that the other side writes on in, at most; torn: which
+    crash states besides whole writes in order."""
 
     old: Side
     new: Side
@@ -40,6 +42,7 @@ class Plan:
     seed: int = 1
     bases: int = 32
     ignore: tuple[bytes, ...] = ()
+    torn: Torn = NO_TORN
     workers: int = 1
     hang_seconds: float = 10.0
 
@@ -63,7 +66,10 @@ def tasks(plan: Plan) -> list[Task]:
         for number in range(plan.traces):
             name = f"seed{plan.seed + number}-b{geometry.block_size}"
             lists[name] = tuple(generated(profile, plan.seed + number, plan.ops))
-        made += [Task(sides, name, geometry, ops, plan.bases, plan.ignore) for name, ops in lists.items()]
+        made += [
+            Task(sides, name, geometry, ops, plan.bases, plan.ignore, plan.torn)
+            for name, ops in lists.items()
+        ]
     return made
 
 

@@ -17,9 +17,10 @@ SIDES: Final = ("old", "new")
 #: Who wrote: one side, or one and then the other: `upgrade` is old then new, `downgrade` new then old.
 WRITERS: Final = ("old", "new", "upgrade", "downgrade")
 
-#: How the image was left: `clean` (unmounted), `cut` (after a device event before that), and `write`: whether
-#: the second side, which is then the reader, did what it was asked on the first's image.
-STATES: Final = ("clean", "cut", "write")
+#: How the image was left: `clean` (unmounted), `cut` (after a device event before that), `torn` and `reorder`
+#: (a write in part, writes lost; where that is asked for), and `write`: whether the second side, which is
+#: then the reader, did what it was asked on the first's image.
+STATES: Final = ("clean", "cut", "torn", "reorder", "write")
 
 OUTCOMES: Final = ("same", "refused", "misread", "crash", "hang")
 
@@ -43,7 +44,9 @@ class Cell:
         if self.state == "write":
             first = "old" if self.writer == "upgrade" else "new"
             return f"{self.reader} writes on in what {first} wrote"
-        left = "closed" if self.state == "clean" else "the power went"
+        left = {"clean": "closed", "torn": "a write torn", "reorder": "writes lost"}.get(
+            self.state, "the power went"
+        )
         return f"{what}, {left}, {self.reader} reads"
 
 
@@ -111,13 +114,15 @@ class Example:
 
 @dataclass(slots=True)
 class Matrix:
-    """Everything that was seen. bases: images that the second side wrote on in, of bases_total; examples: the
-    first of each cell, outcome and code."""
+    """Everything that was seen. bases: images that the second side wrote on in, of bases_total; torn: states
+    by kind that were looked at, of torn_total; examples: the first of each cell, outcome and code."""
 
     cells: dict[Cell, Counts] = field(default_factory=lambda: {cell: Counts() for cell in CELLS})
     examples: dict[tuple[Cell, str, str], Example] = field(default_factory=dict)
     bases: int = 0
     bases_total: int = 0
+    torn: Counter[str] = field(default_factory=Counter)
+    torn_total: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
 
     def merge(self, other: Matrix) -> None:
@@ -128,3 +133,5 @@ class Matrix:
             self.examples.setdefault(key, example)
         self.bases += other.bases
         self.bases_total += other.bases_total
+        self.torn += other.torn
+        self.torn_total += other.torn_total

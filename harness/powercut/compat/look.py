@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from powercut.compat.cells import CELLS, SECOND, SIDES, Cell, Example, Matrix
+from powercut.compat.tornstates import NO_TORN, Torn
 from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
+from powercut.faultwords import fault_words
 from powercut.geometry import Geometry
 from powercut.golden.check import differences
 from powercut.golden.manifest import holding
@@ -39,8 +41,8 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Task:
     """One workload. bases: how many cut images of each writer the other side writes on in; ignore: keys that
-    are not compared; deaths: what became of calls that ended the process, by their items; closed: cells that
-    are not looked at any more."""
+    are not compared; torn: which crash states besides; deaths: what became of calls that ended the process,
+    by their items; closed: cells that are not looked at any more."""
 
     sides: tuple[Side, Side]
     name: str
@@ -48,6 +50,7 @@ class Task:
     operations: tuple[Op, ...]
     bases: int
     ignore: tuple[bytes, ...] = ()
+    torn: Torn = NO_TORN
     deaths: tuple[tuple[int, str], ...] = ()
     closed: frozenset[Cell] = frozenset()
 
@@ -70,14 +73,19 @@ def look(task: Task, beat: Beat) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """An image to read: its bytes, the stores that are right, where it comes from."""
+    """An image to read: its bytes, the stores that are right, where it comes from, and how it was left."""
 
     data: bytes
     expected: tuple[Rows, ...]
     words: str
     number: int
     events: int
-    clean: bool
+    state: str
+
+    @property
+    def clean(self) -> bool:
+        """Whether it was closed."""
+        return self.state == "clean"
 
 
 @dataclass(slots=True)
@@ -148,26 +156,33 @@ class _Look:
         """The crash states of a run; before: what else is right until its first operation has returned."""
         last = run.event_count
         stores: dict[int, Rows] = {}
-        for state in range(last + 1):
-            done, in_flight = run.position(state)
+
+        def right(done: int, in_flight: bool) -> tuple[Rows, ...]:
             expected: list[Rows] = []
             for count in prediction.counts(done, in_flight):
                 if count not in stores:
                     stores[count] = self._compared(prediction.model.rows(count))
                 expected.append(stores[count])
             expected += before if done == 0 else ()
+            return tuple(dict.fromkeys(expected))
+
+        for state in range(last + 1):
             where = "closed" if state == last else f"cut after device event {state} of {last}"
-            yield _Image(
-                run.image(state),
-                tuple(dict.fromkeys(expected)),
-                f"{words}, {where}",
-                state,
-                last,
-                state == last,
-            )
+            left = "clean" if state == last else "cut"
+            expected = right(*run.position(state))
+            yield _Image(run.image(state), expected, f"{words}, {where}", state, last, left)
+        chosen, totals = self.task.torn.states(run)
+        self.found.torn_total.update(totals)
+        for kind, faults in chosen.items():
+            self.found.torn[kind] += len(faults)
+            for fault in faults:
+                where = fault_words(fault, last, lambda number: str(run.event(number)))
+                expected = right(*run.fault_position(fault))
+                yield _Image(run.fault_image(fault), expected, f"{words}: {where}", fault.state, last, kind)
 
     def _bases(self, images: list[_Image]) -> list[_Image]:
         """The images that the other side writes on in: the closed one, and some of the others, evenly."""
+        images = [image for image in images if image.state in ("clean", "cut")]
         cuts, count = len(images) - 1, min(self.task.bases, len(images) - 1)
         chosen = [images[1 + (cuts - 1) * index // max(count, 1)] for index in range(count) if cuts > 1]
         distinct = {image.data: image for image in [*chosen, images[-1]]}
@@ -219,7 +234,7 @@ class _Look:
     def _read_by_both(self, writer: str, image: _Image) -> None:
         digest = answer_hash("get", data=image.data)
         for reader in SIDES:
-            cell = Cell(writer, reader, "clean" if image.clean else "cut")
+            cell = Cell(writer, reader, image.state)
             key = (cell, digest, image.expected)
             if key in self._seen:
                 self.found.cells[cell].identical += 1
