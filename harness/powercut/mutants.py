@@ -338,9 +338,8 @@ def _hunt_all(mutants: Sequence[Mutant], search: Search, folder: Path, outcomes:
         start = time.monotonic()
         with console.status(f"hunting {mutant.name}: {mutant.breaks}"):
             outcomes.append(hunt(mutant, library, search, folder))
-        if console.is_terminal:
-            kind = outcomes[-1].kind or "nothing"
-            console.print(f"{mutant.name}: {kind} after {time.monotonic() - start:.1f} s")
+        kind = outcomes[-1].kind or "nothing"
+        console.print(f"{mutant.name}: {kind} after {time.monotonic() - start:.1f} s")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
