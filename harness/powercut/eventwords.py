@@ -49,6 +49,23 @@ class EventWords:
             other = f"{event.kind} #{second + 1} (block {event.block}, {pointer})"
         return name, other
 
+    def sort(self, number: int) -> str:
+        """``a commit to a dictionary``: what it is, whichever it is."""
+        event, owner = self._events[number], self._owner(number)
+        kind = "" if owner is None else owner.kind
+        if kind in ("root", "pair", "orphan"):
+            if event.kind == "prog":
+                return "a commit to a dictionary" if self._commits(number) else "a block of a dictionary"
+            return "the erase of a dictionary's block"
+        if kind == "value":
+            return "a value's data" if event.kind == "prog" else "the erase of a value's block"
+        return {"prog": "a prog", "erase": "an erase"}.get(event.kind, "a sync")
+
+    def sorts(self, first: int, second: int) -> tuple[str, str]:
+        """Two of them; the second by what it is to the first, if it is something to it."""
+        pointer = self._points_at(second, self._events[first].block)
+        return self.sort(first), "the commit that points at it" if pointer else self.sort(second)
+
     # --- what a block is ---------------------------------------------------------------------------------
 
     def _role(self, number: int) -> str:
@@ -59,8 +76,7 @@ class EventWords:
             where = f"bytes {event.off} to {event.off + event.size - 1}, " if event.kind == "prog" else ""
             return f"{where}by {self._who(number)}"
         if owner.kind in ("root", "pair", "orphan"):
-            commits = self._new_commits(number)
-            what = "a commit to" if commits and event.off else "a block of"
+            what = "a commit to" if self._commits(number) else "a block of"
             return f"{what} {owner.words}" if event.kind == "prog" else f"of {owner.words}"
         return owner.words
 
@@ -88,6 +104,10 @@ class EventWords:
         after = read_log(event.block, self._block(number + 1, event.block))
         old = {(one.start, one.end, one.crc) for one in before.commits}
         return [one.tags for one in after.commits if (one.start, one.end, one.crc) not in old]
+
+    def _commits(self, number: int) -> bool:
+        """Whether it appends to a block what counts at once, rather than beginning that block."""
+        return self._events[number].off > 0 and bool(self._new_commits(number))
 
     def _points_at(self, number: int, block: int) -> str:
         """``the commit that points at it``, where the event closes one that does."""

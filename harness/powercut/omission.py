@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from powercut.engine import Event
-from powercut.fault import WINDOW, Cut
+from powercut.fault import WINDOW, Cut, Tear
 from powercut.states import effective, window
 
 #: Events of one operation whose order is looked at, at most; the last ones.
@@ -22,7 +22,8 @@ class Log:
     """What is cut: device events, those of the operation at hand (``span``), and who judges.
 
     ``fails``: for each cut, whether the state that it leaves breaks a promise. ``settled``: whether, after so
-    many events, the operation at hand has returned.
+    many events, the operation at hand has returned. ``idle``: whether, after so many events, none is under
+    way, and some operation has returned.
     """
 
     events: Sequence[Event]
@@ -30,6 +31,7 @@ class Log:
     span: range
     fails: Callable[[Sequence[Cut]], list[bool]]
     settled: Callable[[int], bool]
+    idle: Callable[[int], bool]
 
     def fails_at(self, cut: Cut) -> bool:
         """Whether one state breaks a promise."""
@@ -55,11 +57,12 @@ class Reason:
     ``kind``:
     ``order``     ``events`` must be there before ``then`` is (of several, one is enough);
     ``late``      all of ``events`` must be, and the engine issues them only after ``then``;
-    ``durable``   they must be there before the operation returns;
+    ``durable``   they must be there by the time of state ``then``, when an operation has returned;
     ``whole``     event ``then`` must not arrive in part; ``events``: not while this one is there;
     ``together``  ``events``, from the first to the last, are one change, and more than one write;
     ``wrong``     from event ``then`` on the store is wrong, and nothing later in the operation mends it;
     ``returned``  all that the operation wrote is there, and it is wrong;
+    ``start``     it was wrong before the first event;
     ``unknown``   no single omission makes a difference.
     """
 
@@ -73,8 +76,8 @@ class Needs:
     """What an operation needs and no device that may reorder or tear gives it.
 
     ``order``: pairs (i, j): event i before event j. ``durable``: events before the operation returns.
-    ``together``: pairs of events with a state between them that breaks a promise. ``whole``: events that must
-    arrive whole. ``complete``: whether all pairs of the operation were looked at.
+    ``together``: pairs of events: the first is wrong until the second is there as well. ``whole``: events
+    that must arrive whole. ``complete``: whether all pairs of the operation were looked at.
     """
 
     order: tuple[tuple[int, int], ...] = ()
@@ -84,16 +87,69 @@ class Needs:
     complete: bool = True
 
 
+# --- one crash state -----------------------------------------------------------------------------------
+
+
+def plainest(fails: Callable[[Sequence[Cut]], list[bool]], cut: Cut) -> Cut:
+    """The plainest state that is as wrong as the one that a cut leaves, and for the same reason.
+
+    Where the torn event may as well be whole or missing it is no question of tearing; where nothing need be
+    lost, none of order; and what is wrong since an earlier cut is so for what happened there.
+    """
+    if cut.tear is not None:
+        for untorn in _untorn(cut, cut.tear):
+            if fails([untorn]) == [True]:
+                return plainest(fails, untorn)
+        return cut
+    if cut.lost and fails([Cut(cut.at)]) == [True]:
+        return plainest(fails, Cut(cut.at))
+    if cut.lost:
+        return replace(cut, lost=_needed(fails, cut))
+    return Cut(_since(fails, cut.at))
+
+
+def _untorn(cut: Cut, tear: Tear) -> tuple[Cut, Cut]:
+    """Without the torn event, and with all of it."""
+    if not tear.back:
+        return Cut(cut.at, cut.lost), Cut(cut.at + 1, cut.lost)
+    lost = tuple(sorted((*cut.lost, cut.at - tear.back)))
+    return Cut(cut.at, lost), Cut(cut.at, cut.lost)
+
+
+def _needed(fails: Callable[[Sequence[Cut]], list[bool]], cut: Cut) -> tuple[int, ...]:
+    """The lost events without those that may be there and the state is still wrong."""
+    lost = cut.lost
+    while len(lost) > 1:
+        fewer = [tuple(other for other in lost if other != one) for one in reversed(lost)]
+        wrong = fails([replace(cut, lost=one) for one in fewer])
+        less = next((one for one, still in zip(fewer, wrong, strict=True) if still), None)
+        if less is None:
+            break
+        lost = less
+    return lost
+
+
+def _since(fails: Callable[[Sequence[Cut]], list[bool]], at: int) -> int:
+    """The first of the states up to ``at`` that are all wrong."""
+    stop = at
+    while stop > 0:
+        states = range(max(stop - WINDOW, 0), stop)
+        holds = [k for k, wrong in zip(states, fails([Cut(k) for k in states]), strict=True) if not wrong]
+        if holds:
+            return holds[-1] + 1
+        stop = states.start
+    return 0
+
+
 def reason_of(log: Log, cut: Cut) -> Reason:
     """Why the state that a cut leaves is wrong."""
+    cut = plainest(log.fails, cut)
     if cut.tear is not None and not cut.tear.back:
         return Reason("whole", (), cut.at)
     if cut.tear is not None:
         torn = cut.at - cut.tear.back
         return Reason("whole", tuple(_culprits(log, cut, torn)[-1:]), torn)
-    if cut.lost:
-        return _reordered(log, cut)
-    return _in_order(log, cut.at)
+    return _reordered(log, cut) if cut.lost else _in_order(log, cut.at)
 
 
 def _culprits(log: Log, cut: Cut, first: int) -> list[int]:
@@ -106,39 +162,32 @@ def _culprits(log: Log, cut: Cut, first: int) -> list[int]:
 
 
 def _reordered(log: Log, cut: Cut) -> Reason:
-    lost = _needed(log, cut)
-    culprits = _culprits(log, replace(cut, lost=lost), min(lost))
-    if culprits:
-        return Reason("order", lost, culprits[-1])
-    if log.settled(cut.at):
-        return Reason("durable", lost)
-    return Reason("unknown", lost)
-
-
-def _needed(log: Log, cut: Cut) -> tuple[int, ...]:
-    """The lost events without those that may be there and the state is still wrong."""
+    """Why it is wrong without some events: what comes behind them, one by one, until it is."""
     lost = cut.lost
-    for one in reversed(cut.lost):
-        fewer = tuple(other for other in lost if other != one)
-        if fewer and log.fails_at(replace(cut, lost=fewer)):
-            lost = fewer
-    return lost
+    states = range(max(lost) + 1, cut.at + 1)
+    wrong = log.fails([Cut(k, lost) for k in states])
+    first = next((k for k, fails in zip(states, wrong, strict=True) if fails), cut.at)
+    last = first - 1
+    if last > max(lost) and log.effective(last) and not log.fails_at(Cut(first, (*lost, last))):
+        return Reason("order", lost, last)
+    if log.idle(first) and not log.fails_at(Cut(first)):
+        return Reason("durable", lost, first)
+    culprits = _culprits(log, cut, min(lost))
+    return Reason("order", lost, culprits[-1]) if culprits else Reason("unknown", lost)
 
 
 def _in_order(log: Log, at: int) -> Reason:
-    """Why the first ``at`` events, each of them whole, leave something wrong."""
+    """Why the first ``at`` events, each of them whole, leave something wrong; one fewer does not."""
     if at == 0:
-        return Reason("unknown")
-    states = [*log.span, log.span.stop]
-    holds = [k for k, fails in zip(states, log.fails([Cut(k) for k in states]), strict=True) if not fails]
-    before = max((k for k in holds if k < at), default=None)
-    after = min((k for k in holds if k > at), default=None)
-    if before is not None and after is not None:
-        return _change(log, at, before, after)
-    first = at - 1 if before is None else before
-    if log.settled(first + 1) or not log.effective(first):
+        return Reason("start")
+    states = range(at + 1, log.span.stop + 1)
+    wrong = log.fails([Cut(k) for k in states])
+    after = next((k for k, fails in zip(states, wrong, strict=True) if not fails), None)
+    if after is not None:
+        return _change(log, at, at - 1, after)
+    if log.idle(at) or not log.effective(at - 1):
         return Reason("returned")
-    return Reason("wrong", (), first)
+    return Reason("wrong", (), at - 1)
 
 
 def _change(log: Log, at: int, before: int, after: int) -> Reason:
@@ -166,36 +215,53 @@ def _missing(log: Log, at: int, after: int) -> tuple[int, ...]:
 
 def needs_of(log: Log, *, reorders: bool, tears: Callable[[int], Sequence[Cut]]) -> Needs:
     """What the operation at hand needs and is not given. ``reorders``: whether the device does;
-    ``tears``: how it may tear an event."""
+    ``tears``: how it may tear an event.
+
+    What is told is looked at between two states that hold, so that it is this and nothing else that is wrong.
+    """
     numbers = [one for one in log.span if log.effective(one)]
     chosen = numbers[-EVENTS_MAX:]
-    order, durable = _order(log, chosen) if reorders else ((), ())
-    return Needs(order, durable, _together(log), _whole(log, chosen, tears), len(chosen) == len(numbers))
+    states = range(log.span.start, log.span.stop + 1)
+    wrong = log.fails([Cut(k) for k in states])
+    holds = {k for k, fails in zip(states, wrong, strict=True) if not fails}
+    sound = [one for one in chosen if {one, one + 1} <= holds]
+    order, durable = _order(log, sound, holds) if reorders else ((), ())
+    return Needs(
+        order, durable, _together(log, holds), _whole(log, sound, tears), len(chosen) == len(numbers)
+    )
 
 
-def _order(log: Log, numbers: Sequence[int]) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+def _order(
+    log: Log, numbers: Sequence[int], holds: set[int]
+) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
     pairs = [(i, j) for i in numbers for j in numbers if i < j and j - i < WINDOW and not log.synced(i, j)]
     fails = log.fails([Cut(j + 1, (i,)) for i, j in pairs])
     first: dict[int, int] = {}
     for (i, j), wrong in zip(pairs, fails, strict=True):
         if wrong:
             first.setdefault(i, j)
+    returned = {i for i, j in first.items() if log.settled(j + 1) and log.fails_at(Cut(j + 1, (i, j)))}
+    pairs = [(i, j) for i, j in first.items() if i not in returned]
+    early = log.fails([Cut(j, (i,)) for i, j in pairs])
+    order = tuple(pair for pair, wrong in zip(pairs, early, strict=True) if not wrong)
     end = log.span.stop
-    rest = [i for i in numbers if i not in first]  # the others are wrong without it before the end
+    rest = [i for i in numbers if i not in first or i in returned]
     ends = [i for i in rest if end - i <= WINDOW and not log.synced(i, end) and log.settled(end)]
+    ends = ends if end in holds else []
     lost = [i for i, wrong in zip(ends, log.fails([Cut(end, (i,)) for i in ends]), strict=True) if wrong]
-    return tuple(first.items()), tuple(lost)
+    return order, tuple(lost)
 
 
-def _together(log: Log) -> tuple[tuple[int, int], ...]:
+def _together(log: Log, holds: set[int]) -> tuple[tuple[int, int], ...]:
     """The first event of a change that is more than one write, and the last."""
-    inside = [k for k in range(log.span.start + 1, log.span.stop) if not log.settled(k)]
     found: list[tuple[int, int]] = []
-    for k, wrong in zip(inside, log.fails([Cut(k) for k in inside]), strict=True):
-        if wrong and found and found[-1][1] == k - 1:
-            found[-1] = found[-1][0], k
-        elif wrong:
-            found.append((k - 1, k))
+    begun: int | None = None
+    for k in range(log.span.start + 1, log.span.stop + 1):
+        if k not in holds:
+            begun = k - 1 if begun is None and k - 1 in holds else begun
+        elif begun is not None:
+            found.append((begun, k - 1))
+            begun = None
     return tuple(found)
 
 

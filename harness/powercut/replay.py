@@ -110,7 +110,7 @@ def updated(shown: Replay, engine: Engine) -> Trace:
     """The trace with what was seen as what is expected, of this engine and version."""
     if shown.violation is not None:
         made = expecting(shown.trace, engine, shown.violation)
-        return replace(made, expect=replace(made.expect, why=shown.why.sentence))
+        return replace(made, expect=replace(made.expect, why=shown.why.sentence, needs=shown.why.needs))
     reference = EngineRef(engine.name, engine.version, shown.trace.engine.options)
     return replace(shown.trace, engine=reference, fault=None, expect=Expectation())
 

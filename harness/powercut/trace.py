@@ -72,7 +72,8 @@ class Expectation:
 
     ``kind`` of violation; ``code``: what the engine answered, where it was that; ``claimed``: whether the
     engine claims to survive the crash state; ``state``: its device events before the first cut (None: no cut
-    needed); in ``words``; ``why``: which events should have been in order or whole, where that was found out.
+    needed); in ``words``; ``why``: which events should have been in order or whole, where that was found out;
+    ``needs``: all that was needed there and not given, a sentence each.
     """
 
     verdict: str = "held"
@@ -82,6 +83,7 @@ class Expectation:
     code: str = ""
     claimed: bool = True
     why: str = ""
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ def _expect_fields(expect: Expectation) -> dict[str, Any]:
     for name, text in (("words", expect.words), ("why", expect.why)):
         if text:
             fields[name] = text
+    if expect.needs:
+        fields["needs"] = list(expect.needs)
     return fields
 
 
@@ -289,7 +293,14 @@ def _expectation(field: wire.ExpectField) -> Expectation:
     state = None if field.state is UNSET else field.state
     claimed = field.claimed is not False
     return Expectation(
-        field.verdict, kind, state, field.words or "", field.code or "", claimed, field.why or ""
+        field.verdict,
+        kind,
+        state,
+        field.words or "",
+        field.code or "",
+        claimed,
+        field.why or "",
+        tuple(field.needs or ()),
     )
 
 

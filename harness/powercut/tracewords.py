@@ -39,6 +39,7 @@ def facts(trace: Trace) -> dict[str, str]:
         "expected": expectation_words(expect),
         "words": expect.words,
         "why": expect.why,
+        "needs": " ".join(expect.needs),
     }
     return {what: text for what, text in found.items() if text}
 

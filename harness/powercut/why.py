@@ -17,11 +17,11 @@ from powercut.eventwords import EventWords, operation_words
 from powercut.explorer import Watch
 from powercut.fault import Cut, Fault
 from powercut.faultwords import damage_words, tear_words
-from powercut.omission import Log, Needs, Reason, needs_of, reason_of
+from powercut.omission import EVENTS_MAX, Log, Needs, Reason, needs_of, plainest, reason_of
 from powercut.run import device_models
 from powercut.shrink import DEADLY
 from powercut.shrink.faults import with_cuts
-from powercut.states import RunStates
+from powercut.states import Finding, RunStates
 from powercut.trace import Trace
 
 #: Ways to tear one event that are tried.
@@ -47,12 +47,33 @@ class Requirement:
 class Why:
     """``sentence``: why the crash state fails; empty where that cannot be told. ``requirements``: those of
     the operation (with ``recovery``: of the recovery that was cut) that are not met, in the order of events;
-    ``complete``: whether all of its events were looked at."""
+    ``complete``: whether all of its events were looked at. ``cause``: the sentence without what is peculiar
+    to this trace, the same for other failures of the same mistake."""
 
     sentence: str
     requirements: tuple[Requirement, ...] = ()
     recovery: bool = False
     complete: bool = True
+    cause: str = ""
+
+    @property
+    def whose(self) -> str:
+        """Whose requirements they are."""
+        return "recovery" if self.recovery else "operation"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The requirements in words; the last says so where only a part was looked at."""
+        part = f"(Only the last {EVENTS_MAX} writes and erases were looked at.)"
+        return tuple(one.words for one in self.requirements) + (() if self.complete else (part,))
+
+
+def why_text(sentence: str, needs: Sequence[str]) -> list[str]:
+    """The reason of a violation, and all that was needed there and is not given, a line each."""
+    if not sentence:
+        return []
+    more = ["what is needed there and not given:", *(f"  {one}" for one in needs)] if needs else []
+    return [f"why: {sentence}", *more]
 
 
 NOTHING = Why("")
@@ -65,10 +86,11 @@ def explain(trace: Trace, engine: Engine, watch: Watch | None = None) -> Why:
     if fault is None or trace.expect.kind in DEADLY:
         return NOTHING
     with RunStates(trace, engine, watch) as states:
-        if states.judge([fault]) == [None]:
+        (finding,) = states.judge([fault])
+        if finding is None:
             return NOTHING
         if fault.kind in ("damage", "full"):
-            return Why(_plain(fault))
+            return _plain(trace, fault, finding)
         return _Experiments(trace, states, fault).why()
 
 
@@ -83,18 +105,24 @@ def explain_safely(trace: Trace, engine: Engine) -> Why:
 
 
 def with_why(trace: Trace, engine: Engine) -> Trace:
-    """The trace with the sentence that says why, as a part of what is expected."""
+    """The trace with the sentence that says why, and what is needed, as a part of what is expected."""
     if not trace.expect.kind:
         return trace
-    why = explain_safely(trace, engine).sentence
-    return replace(trace, expect=replace(trace.expect, why=why))
+    why = explain_safely(trace, engine)
+    return replace(trace, expect=replace(trace.expect, why=why.sentence, needs=why.needs))
 
 
-def _plain(fault: Fault) -> str:
+def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     """Of what is no question of order."""
     if fault.damage is not None:
-        return f"The engine does not notice or does not survive this: {damage_words(fault.damage)}."
-    return f"No block was free from operation {fault.state} on, and what the engine then does is not undone."
+        words = f"The engine does not notice or does not survive this: {damage_words(fault.damage)}."
+        return Why(words, cause=f"damage is taken for what was written ({fault.damage.kind})")
+    when = f"With no block free before {operation_words(trace.operations, fault.state)}"
+    if finding.kind == "full":
+        what = f"an operation answers what it may not, or is neither done nor left undone ({finding.code})"
+    else:
+        what = f"and the power cut, what is left is not recovered as it should be ({finding.kind})"
+    return Why(f"{when}, {what}.", cause=f"on a full device ({finding.kind}, {finding.code})")
 
 
 class _Experiments:
@@ -102,15 +130,20 @@ class _Experiments:
 
     def __init__(self, trace: Trace, states: RunStates, fault: Fault) -> None:
         self._trace, self._states, self._fault = trace, states, fault
-        self._cut = fault.cuts[-1]
         self._before = fault.cuts[:-1]
+        self._cut = plainest(self._fails, fault.cuts[-1])
+        while self._before and self._cut == Cut(0):  # the cut before it is enough
+            self._cut = plainest(self._fails_before, self._before[-1])
+            self._before = self._before[:-1]
         self._events = states.recovery(with_cuts(fault, self._before)) if self._before else states.events
+        recovery = bool(self._before)
         self._log = Log(
             self._events,
             states.erases,
             self._span(),
             self._fails,
-            (lambda _: False) if self._before else self._settled,
+            (lambda _: False) if recovery else self._settled,
+            (lambda _: False) if recovery else self._idle,
         )
         self._words = EventWords(trace.geometry, self._events, self._image, self._log.span.stop, self._who)
 
@@ -118,7 +151,8 @@ class _Experiments:
         """The sentence and the requirements."""
         reason = reason_of(self._log, self._cut)
         needs = needs_of(self._log, reorders=self._reorders(), tears=self._tears)
-        return Why(self._sentence(reason), self._requirements(needs), bool(self._before), needs.complete)
+        sentence, cause = self._sentence(reason)
+        return Why(sentence, self._requirements(needs), bool(self._before), needs.complete, cause)
 
     # --- the log -----------------------------------------------------------------------------------------
 
@@ -127,6 +161,11 @@ class _Experiments:
 
     def _fails(self, cuts: Sequence[Cut]) -> list[bool]:
         return [one is not None for one in self._states.judge([self._fault_of(cut) for cut in cuts])]
+
+    def _fails_before(self, cuts: Sequence[Cut]) -> list[bool]:
+        """The same of the cut before the last."""
+        faults = [with_cuts(self._fault, [*self._before[:-1], cut]) for cut in cuts]
+        return [one is not None for one in self._states.judge(faults)]
 
     def _image(self, state: int) -> bytes:
         return self._states.image(self._fault_of(Cut(state)))
@@ -152,6 +191,10 @@ class _Experiments:
         done, in_flight = self._states.position(state)
         return not in_flight and done > self._hand()
 
+    def _idle(self, state: int) -> bool:
+        done, in_flight = self._states.position(state)
+        return done > 0 and not in_flight
+
     def _who(self, number: int) -> str:
         if self._before:
             return "the recovery"
@@ -174,8 +217,9 @@ class _Experiments:
 
     # --- words -------------------------------------------------------------------------------------------
 
-    def _sentence(self, reason: Reason) -> str:
-        tell: dict[str, Callable[[Reason], str]] = {
+    def _sentence(self, reason: Reason) -> tuple[str, str]:
+        """The sentence, and what it has in common with others of the same mistake."""
+        tell: dict[str, Callable[[Reason], tuple[str, str]]] = {
             "order": self._ordered,
             "late": self._late,
             "durable": self._durable,
@@ -183,11 +227,13 @@ class _Experiments:
             "together": self._together,
             "wrong": self._wrong,
             "returned": self._returned,
+            "start": self._start,
         }
-        text = tell[reason.kind](reason) if reason.kind in tell else ""
-        return f"{text[:1].upper()}{text[1:]}" + (
-            ", in the recovery." if self._before and text else "." * bool(text)
-        )
+        if reason.kind not in tell:
+            return "", ""
+        text, cause = tell[reason.kind](reason)
+        where = ", in the recovery" if self._before else ""
+        return f"{text[:1].upper()}{text[1:]}{where}.", f"{cause}{where}"
 
     def _list(self, events: Sequence[int]) -> str:
         names = [self._words.name(one) for one in events]
@@ -196,50 +242,92 @@ class _Experiments:
     def _one_of(self, events: Sequence[int]) -> str:
         return self._list(events) if len(events) == 1 else f"one of {self._list(events)}"
 
-    def _ordered(self, reason: Reason) -> str:
+    def _ordered(self, reason: Reason) -> tuple[str, str]:
         then = reason.then or 0
         first, second = self._words.pair(reason.events[0], then)
         if len(reason.events) > 1:
             first = self._one_of(reason.events)
-        return f"{first} must be durable before {second}: there is no sync between them"
+        sort, other = self._words.sorts(reason.events[0], then)
+        return (
+            f"{first} must be durable before {second}: there is no sync between them",
+            f"no sync between {sort} and {other}",
+        )
 
-    def _late(self, reason: Reason) -> str:
+    def _late(self, reason: Reason) -> tuple[str, str]:
         then = reason.then or 0
         _, second = self._words.pair(reason.events[-1], then)
         first, them = self._list(reason.events), "it" if len(reason.events) == 1 else "them"
-        return f"{first} must be durable before {second}, and the engine issues {them} only afterwards"
+        sort, other = self._words.sorts(reason.events[-1], then)
+        return (
+            f"{first} must be durable before {second}, and the engine issues {them} only afterwards",
+            f"{sort} is issued only after {other}",
+        )
 
-    def _durable(self, reason: Reason) -> str:
-        issued, hand = self._op_of(reason.events[0]), self._hand()
-        what = operation_words(self._trace.operations, min(issued, hand))
-        how = "no sync follows it" if issued <= hand else "the engine issues it only afterwards"
-        return f"{self._one_of(reason.events)} must be durable before {what} returns: {how}"
+    def _durable(self, reason: Reason) -> tuple[str, str]:
+        index = self._promised(reason)
+        what = operation_words(self._trace.operations, index)
+        how = "no sync follows it" if len(reason.events) == 1 else "no sync follows them"
+        return (
+            f"{self._one_of(reason.events)} must be durable before {what} returns: {how}",
+            f"no sync between {self._words.sort(reason.events[0])} and the return of the operation",
+        )
 
-    def _whole(self, reason: Reason) -> str:
+    def _promised(self, reason: Reason) -> int:
+        """The operation by whose return the events must be durable: the one that issued the last of them, or
+        where only a sync promises that, the first sync behind it."""
+        done, _ = self._states.position(reason.then or 0)
+        issued = self._op_of(reason.events[-1])
+        between = range(issued, min(done, len(self._trace.operations)))
+        syncs = [one for one in between if self._trace.operations[one].kind == "sync"]
+        return syncs[0] if syncs else min(issued, max(done - 1, 0))
+
+    def _whole(self, reason: Reason) -> tuple[str, str]:
         then = reason.then or 0
         tear = self._cut.tear
         how = "" if tear is None else f": {tear_words(tear)}"
         device = f", which the device model {self._fault.model} allows" if self._fault.model else ""
         while_there = f" while {self._words.name(reason.events[0])} is there" if reason.events else ""
-        return f"{self._words.name(then)} must not arrive in part{while_there}{how}{device}"
-
-    def _together(self, reason: Reason) -> str:
-        first, last = reason.events[0], reason.events[-1]
-        name, other = self._words.pair(first, last)
-        if len(reason.events) == 2:
-            return f"{name} and {other} must both be there or neither, and they are two writes"
         return (
-            f"from {name} to {other} all must be there or nothing, and they are {len(reason.events)} writes"
+            f"{self._words.name(then)} must not arrive in part{while_there}{how}{device}",
+            f"{self._words.sort(then)} counts although only a part of it arrived",
         )
 
-    def _wrong(self, reason: Reason) -> str:
-        then = reason.then or 0
-        name = self._words.name(then)
-        return f"from {name} on the store is wrong, and nothing later in the operation mends it"
+    def _together(self, reason: Reason) -> tuple[str, str]:
+        first, last = reason.events[0], reason.events[-1]
+        name, other = self._words.pair(first, last)
+        sort, sort_other = self._words.sorts(first, last)
+        cause = f"one change in several writes, from {sort} to {sort_other}{self._in_a()}"
+        if len(reason.events) == 2:
+            return f"{name} and {other} must both be there or neither, and they are two writes", cause
+        number = len(reason.events)
+        return f"from {name} to {other} all must be there or nothing, and they are {number} writes", cause
 
-    def _returned(self, reason: Reason) -> str:
+    def _wrong(self, reason: Reason) -> tuple[str, str]:
+        then = reason.then or 0
+        return (
+            f"from {self._words.name(then)} on the store is wrong, and nothing later in "
+            f"{'it' if self._before else 'the operation'} mends it",
+            f"the store is wrong from {self._words.sort(then)} on{self._in_a()}",
+        )
+
+    def _returned(self, reason: Reason) -> tuple[str, str]:
         what = operation_words(self._trace.operations, self._hand())
-        return f"all that {what} wrote is there, whole and in order, and it is not what it should be"
+        return (
+            f"all that {what} wrote is there, whole and in order, and it is not what it should be",
+            f"what an operation leaves is not what it should be{self._in_a()}",
+        )
+
+    def _start(self, reason: Reason) -> tuple[str, str]:
+        what = "the freshly formatted device" if self._trace.image is None else "the image"
+        text = f"{what} is not recovered as it should be, before any device event"
+        return text, f"{what} is not recovered"
+
+    def _in_a(self) -> str:
+        """Which kind of operation is at hand."""
+        hand = self._hand()
+        if self._before or hand >= len(self._trace.operations):
+            return ""
+        return f", in a {self._trace.operations[hand].kind}"
 
     def _requirements(self, needs: Needs) -> tuple[Requirement, ...]:
         made = [

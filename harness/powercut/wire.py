@@ -190,6 +190,7 @@ class ExpectField(Strict):
     state: Natural | UnsetType = UNSET
     words: str | UnsetType = UNSET
     why: str | UnsetType = UNSET
+    needs: list[str] | UnsetType = UNSET
 
 
 class TraceField(Strict):

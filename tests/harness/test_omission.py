@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -26,7 +27,9 @@ def made(text: str, wrong: Rule, *, settled: int | None = None) -> Log:
         return found
 
     end = len(events) if settled is None else settled
-    return Log(events, True, range(len(events)), fails, lambda state: state >= end)
+    return Log(
+        events, True, range(len(events)), fails, lambda state: state >= end, lambda state: state >= end
+    )
 
 
 def commit_needs_data(there: frozenset[int], _torn: frozenset[int]) -> bool:
@@ -38,6 +41,24 @@ def test_a_missing_sync_shows_as_an_event_before_another() -> None:
     one = made("e9 p9 p2 p3", commit_needs_data)
     assert reason_of(one, Cut(3, (1,))) == Reason("order", (1,), 2)
     assert needs_of(one, reorders=True, tears=lambda _: []) == Needs(order=((0, 2), (1, 2)))
+
+
+@dataclass(frozen=True)
+class Promised:
+    """From a state on, when an operation has returned, some events must be there."""
+
+    state: int
+    must: frozenset[int]
+
+    def log(self, text: str) -> Log:
+        """That log, cut."""
+
+        def fails(cuts: Sequence[Cut]) -> list[bool]:
+            return [one.at >= self.state and bool(self.must & set(one.lost)) for one in cuts]
+
+        events = log(text)
+        over = self.state.__le__
+        return Log(events, True, range(len(events)), fails, over, over)
 
 
 def test_where_either_of_two_is_enough_both_are_told() -> None:
@@ -61,11 +82,11 @@ def test_a_device_that_keeps_the_order_meets_all_of_it() -> None:
 
 
 def test_what_must_be_there_when_the_operation_returns_is_durable() -> None:
-    one = made(
-        "p9 p2", lambda there, _: not {0, 1} <= there and len(there) == 1 and 1 not in there, settled=2
-    )
-    assert reason_of(one, Cut(2, (1,))) == Reason("durable", (1,))
-    assert needs_of(one, reorders=True, tears=lambda _: []).durable == (1,)
+    rule = Promised(2, frozenset({0, 1}))
+    one = rule.log("p9 p2 p3")
+    assert reason_of(one, Cut(2, (1,))) == Reason("durable", (1,), 2)
+    assert reason_of(one, Cut(3, (1,))) == Reason("durable", (1,), 2)
+    assert needs_of(rule.log("p9 p2"), reorders=True, tears=lambda _: []).durable == (0, 1)
 
 
 def test_a_commit_that_is_issued_before_its_data_is_late() -> None:
@@ -105,6 +126,52 @@ def test_a_torn_event_must_be_whole() -> None:
 def test_a_torn_event_before_the_cut_is_told_with_what_must_not_be_there_meanwhile() -> None:
     one = made("p1 p2 p3", lambda there, torn: 0 in torn and 1 in there)
     assert reason_of(one, Cut(3, (), Tear("first", 16, 1, back=3))) == Reason("whole", (1,), 0)
+
+
+# --- a sentence that would not be true is not said ---------------------------------------------------------
+
+
+def test_what_is_wrong_with_nothing_lost_is_no_question_of_a_missing_sync() -> None:
+    one = made("p1 p2 p3 p4", lambda there, _: 1 in there, settled=9)
+    assert reason_of(one, Cut(4, (2,))) == Reason("wrong", (), 1)
+    assert needs_of(one, reorders=True, tears=lambda _: []) == Needs()
+
+
+def test_what_is_wrong_with_the_torn_event_whole_or_missing_is_no_question_of_tearing() -> None:
+    tear = Tear("first", 16, 1)
+    whole = made("p1 p2 p3", lambda there, torn: 1 in there | torn, settled=9)
+    assert reason_of(whole, Cut(1, (), tear)) == Reason("wrong", (), 1)
+    missing = made("p1 p2 p3", lambda there, _: 1 in there and 0 not in there)
+    assert reason_of(missing, Cut(2, (), Tear("first", 16, 1, back=2))) == Reason("order", (0,), 1)
+    needs = needs_of(whole, reorders=False, tears=lambda number: [Cut(number, (), tear)])
+    assert needs == Needs()
+
+
+def test_a_state_that_has_been_wrong_for_long_is_told_by_the_event_that_made_it_so() -> None:
+    one = made("p1 p2 p3 p4 p5", lambda there, _: 1 in there and 4 not in there)
+    assert reason_of(one, Cut(4)) == reason_of(one, Cut(2)) == Reason("late", (4,), 1)
+
+
+def test_a_device_that_is_wrong_from_the_start_is_not_put_down_to_an_event() -> None:
+    one = made("p1 p2", lambda _there, _torn: True)
+    assert reason_of(one, Cut(2)) == reason_of(one, Cut(1, (0,))) == Reason("start")
+
+
+def test_what_comes_behind_a_lost_event_is_told_by_the_first_that_must_not_be_there_without_it() -> None:
+    one = made("p1 p2 p3 p4", lambda there, _: 0 not in there and bool({2, 3} & there))
+    assert reason_of(one, Cut(4, (0,))) == Reason("order", (0,), 2)
+    assert needs_of(one, reorders=True, tears=lambda _: []).order == ((0, 2),)
+
+
+def test_a_change_that_nothing_mends_is_not_called_one_of_several_writes() -> None:
+    one = made("p1 p2 p3", lambda there, _: 1 in there)
+    assert needs_of(one, reorders=False, tears=lambda _: []).together == ()
+
+
+def test_an_event_after_the_cut_that_repairs_it_in_the_same_block_makes_one_change_of_two_writes() -> None:
+    one = made("e2 p2 p3", lambda there, _: there == {0})
+    assert reason_of(one, Cut(1)) == Reason("together", (0, 1))
+    assert needs_of(one, reorders=False, tears=lambda _: []).together == ((0, 1),)
 
 
 @pytest.mark.parametrize("count", [48, 49])

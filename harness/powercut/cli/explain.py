@@ -15,7 +15,7 @@ from powercut.cli.page import write_page
 from powercut.cli.run import default_jobs
 from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
-from powercut.replay import engine_for, replay
+from powercut.replay import engine_for, reasoned, replay
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, tell
@@ -52,7 +52,7 @@ def explain_command(
     """
     loaded = load(trace)
     name = engine_for(loaded, engine)
-    shown = replay(loaded, name, jobs or default_jobs())
+    shown = reasoned(replay(loaded, name, jobs or default_jobs()), name)
     story = tell(loaded, Engine.load(name), shown, at)
     if html is not None:
         write_page(html, explain_page(story, _command(trace, engine)))

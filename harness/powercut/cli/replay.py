@@ -17,7 +17,7 @@ from powercut.faultfile import fault_fields
 from powercut.replay import Replay, engine_for, reasoned, replay, steps, updated
 from powercut.shrink import DEADLY, words_of
 from powercut.trace import Trace, load, save
-from powercut.why import Why
+from powercut.why import Why, why_text
 
 
 @click.command(
@@ -90,23 +90,9 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
         claimed = "" if shown.violation.claimed else f", which {engine.name} does not claim to survive"
         lines.append(f"now: violation ({shown.violation.kind}{claimed}): {shown.violation.words}")
         lines.extend(f"       {line}" for line in shown.violation.differences)
-        lines.extend(why_lines(shown.why))
+        lines.extend(why_text(shown.why.sentence, shown.why.needs))
     lines.append("as expected" if shown.expected else "NOT as expected")
     return "\n".join(lines)
-
-
-def why_lines(why: Why) -> list[str]:
-    """The reason, and what else the operation needs and is not given, a line each."""
-    if not why.sentence:
-        return []
-    lines = [f"why: {why.sentence}"]
-    if why.requirements:
-        whose = "recovery" if why.recovery else "operation"
-        lines.append(f"what the {whose} needs and is not given:")
-        lines.extend(f"  {one.words}" for one in why.requirements)
-    if not why.complete:
-        lines.append("  (only its last events were looked at)")
-    return lines
 
 
 def _expectation(trace: Trace, shown: Replay) -> list[str]:

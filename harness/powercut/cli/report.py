@@ -11,6 +11,7 @@ from powercut.explorer import Count
 from powercut.fault import KINDS
 from powercut.judge import Violation
 from powercut.save import Saved
+from powercut.why import why_text
 
 
 def report_json(plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list[Saved]) -> dict[str, Any]:
@@ -84,6 +85,7 @@ def failure_json(saved: Saved) -> dict[str, Any]:
         "state": expect.state,
         "words": expect.words,
         "why": expect.why,
+        "needs": list(expect.needs),
         "operations": len(saved.trace.operations),
         "saved": None if saved.path is None else str(saved.path),
     }
@@ -116,7 +118,7 @@ def report_text(report: dict[str, Any]) -> str:
 def _failure_lines(failure: dict[str, Any]) -> list[str]:
     lines = [f"violation: {failure['kind']} (trace {failure['trace']})", f"  {failure['words']}"]
     if failure["why"]:
-        lines.append(f"  why: {failure['why']}")
+        lines += [f"  {line}" for line in why_text(failure["why"], failure["needs"])]
     if failure["saved"]:
         lines.append(f"  {failure['operations']} operations: powercut replay {failure['saved']}")
     return lines

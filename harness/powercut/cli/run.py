@@ -36,6 +36,7 @@ from powercut.generate import GEOMETRIES
 from powercut.geometry import Geometry
 from powercut.images import image_rows, load_image
 from powercut.report.campaign import campaign_page
+from powercut.report.causes import causes
 from powercut.report.history import History
 from powercut.save import save_failures
 from powercut.source import ExploringSource, FixedSource, GeneratedSource, ImageSource, Source
@@ -211,6 +212,8 @@ def run_command(**given: Any) -> int:
         shrink = request.shrink and not tally.interrupted
         progress.finish(shrinking=shrink and bool(tally.failures))
         saved = save_failures(campaign, tally, engine, request.save, shrink=shrink)
+        wanted = request.html is not None and not tally.interrupted
+        known = causes(campaign, tally.failures, saved, engine, shrink=shrink) if wanted else {}
     report = report_json(plan, engine, request.seed, tally, saved)
     if isinstance(source, ExhaustiveSource):
         report["workload"] = coverage(source, tally, request.exploring.explore)
@@ -219,7 +222,7 @@ def run_command(**given: Any) -> int:
     if request.html is not None:
         write_page(
             request.html,
-            campaign_page(engine, command_line(request.seed), tally, saved, history, request.jobs),
+            campaign_page(engine, command_line(request.seed), tally, saved, history, request.jobs, known),
         )
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)

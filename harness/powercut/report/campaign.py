@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from powercut.campaign import Tally
@@ -61,10 +63,16 @@ def _is_claimed(kind: str, model: str, claims: frozenset[str]) -> bool:
 
 
 def campaign_page(
-    engine: Engine, command: str, tally: Tally, saved: list[Saved], history: History, jobs: int
+    engine: Engine,
+    command: str,
+    tally: Tally,
+    saved: list[Saved],
+    history: History,
+    jobs: int,
+    causes: Mapping[int, str] = MappingProxyType({}),
 ) -> str:
-    """The page. ``command``: what runs the same again; ``jobs``: processors. All but what stands in the
-    section ``clock`` depends on the campaign alone."""
+    """The page. ``command``: what runs the same again; ``jobs``: processors; ``causes``: see causes.py. All
+    but what stands in the section ``clock`` depends on the campaign alone."""
     return render(
         "campaign.html",
         engine=engine,
@@ -73,7 +81,7 @@ def campaign_page(
         rows=covered(tally, engine),
         sums=tally.sum,
         kind_words=KIND_WORDS,
-        findings=group(tally.failures, saved),
+        findings=group(tally.failures, saved, causes),
         unclaimed=group(tally.unclaimed, ()),
         chart=_chart(history),
         jobs=jobs,

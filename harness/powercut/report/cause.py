@@ -1,31 +1,37 @@
 # SPDX-License-Identifier: ISC
-"""Why a violation happened, in one sentence: the one place where the page and the terminal get it from."""
+"""Why a violation happened: the one place where the page and the terminal get it from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from powercut.engine import Engine
 from powercut.judge import Violation
 from powercut.report.contents import Contents
-from powercut.trace import Trace
+from powercut.why import Why
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """``sentence``: why; ``where``: on the disk or in the reading of it, as far as an independent reader can
-    tell, or empty."""
+    """``what`` broke; ``sentence``: why, or empty where that is not known; ``needs``: all that was needed
+    there and not given, a sentence each, and ``whose``: operation or recovery; ``where``: on the disk or in
+    the reading of it, as far as an independent reader can tell, or empty."""
 
+    what: str
     sentence: str
+    needs: tuple[str, ...]
+    whose: str
     where: str
 
 
-def cause_of(trace: Trace, engine: Engine, violation: Violation, contents: Contents | None) -> Cause:
-    """The sentence that says why, and where to look."""
-    damaged = violation.fault is not None and violation.fault.damage is not None
-    if damaged and contents is not None and contents.disk_problem:
-        return Cause(violation.words, f"An independent reader notices the damage: {contents.disk_problem}.")
-    return Cause(violation.words, "" if contents is None else where_words(violation.kind, contents))
+def cause_of(violation: Violation, contents: Contents | None, why: Why) -> Cause:
+    """What broke, why, and where to look."""
+    where = ""
+    if contents is not None:
+        damaged = violation.fault is not None and violation.fault.damage is not None
+        noticed = f"An independent reader notices the damage: {contents.disk_problem}."
+        unnoticed = where_words(violation.kind, contents)
+        where = noticed if damaged and contents.disk_problem else unnoticed
+    return Cause(violation.words, why.sentence, why.needs, why.whose, where)
 
 
 def where_words(kind: str, contents: Contents) -> str:

@@ -12,15 +12,17 @@ from powercut.report.story import Compared, Snapshot, Story
 
 
 def story_fields(story: Story) -> dict[str, Any]:
-    """``verdict``, ``kind``, ``why``, ``story`` (what happened, in order), ``fault``, ``operations`` with the
-    numbers of their device events (from 1), ``events``, ``keys`` that differ, ``maps`` (block: owner) and
-    ``blocks`` line by line; what is not known is null or empty."""
+    """``verdict``, ``kind``, ``words``, ``why`` and what ``needs`` there are, ``story`` (what happened, in
+    order), ``fault``, ``operations`` with the numbers of their device events (from 1), ``events``, ``keys``
+    that differ, ``maps`` (block: owner) and ``blocks`` line by line; what is not known is null or empty."""
     violation, cause, contents = story.violation, story.cause, story.contents
     return {
         "verdict": "held" if violation is None else "violation",
         "kind": None if violation is None else violation.kind,
         "engine": story.engine,
-        "why": None if cause is None else cause.sentence,
+        "words": None if cause is None else cause.what,
+        "why": None if cause is None else cause.sentence or None,
+        "needs": [] if cause is None else list(cause.needs),
         "where": None if cause is None else cause.where or None,
         "story": [{"title": title, "words": text} for title, text in words.narrative(story)],
         "fault": None if story.fault is None else asdict(story.fault),

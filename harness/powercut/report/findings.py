@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from powercut.campaign import Failure, failure_kind
@@ -18,28 +19,51 @@ _SIDES: Final = re.compile(r'^"(?P<key>.*)": expected (?P<expected>.*), found (?
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Failures of one cause. ``title``: the kind as a headline; ``cause``: what they have in common;
-    ``traces``: their numbers; ``words`` and ``differences``: of the first, made small where it was;
-    ``operations``: of that one; ``saved``: where it is, None: nowhere, and ``problem`` may say why."""
+    """Failures of one cause. ``kinds`` of violation that it shows as; ``title``: the first as a headline;
+    ``cause``: what they have in common; ``traces``: their numbers; ``words`` and ``differences``: of the
+    first, made small where it was; ``why`` that one fails, and what it ``needs``; ``operations``: of that
+    one; ``saved``: where it is, None: nowhere, and ``problem`` may say why."""
 
-    kind: str
+    kinds: tuple[str, ...]
     title: str
     cause: str
     traces: tuple[int, ...]
     words: str
     differences: tuple[str, ...]
+    why: str
+    needs: tuple[str, ...]
     operations: int
     saved: str | None
     problem: str
 
+    @property
+    def kind(self) -> str:
+        """The first of its kinds."""
+        return self.kinds[0]
 
-def group(failures: Sequence[Failure], saved: Sequence[Saved]) -> tuple[Finding, ...]:
-    """The findings, the most frequent first; of equally many the one that came first."""
-    groups: dict[tuple[str, str], list[Failure]] = {}
-    for failure in failures:
-        groups.setdefault((failure_kind(failure), cause(failure)), []).append(failure)
-    found = [_finding(kind, what, members, saved) for (kind, what), members in groups.items()]
+
+def group(
+    failures: Sequence[Failure], saved: Sequence[Saved], causes: Mapping[int, str] = MappingProxyType({})
+) -> tuple[Finding, ...]:
+    """The findings, the most frequent first; of equally many the one that came first. ``causes``: by the
+    number of a trace, for the first of each shape; see causes.py. Shapes of one cause are one finding."""
+    groups: dict[object, list[Failure]] = {}
+    told: dict[object, str] = {}
+    for shape, members in shapes(failures).items():
+        known = next((causes[one.index] for one in members if one.index in causes), "")
+        key: object = known or shape
+        groups.setdefault(key, []).extend(members)
+        told[key] = known or shape[1]
+    found = [_finding(told[key], members, saved) for key, members in groups.items()]
     return tuple(sorted(found, key=lambda one: (-len(one.traces), one.traces)))
+
+
+def shapes(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure]]:
+    """The failures by (kind, what can be seen of their cause from outside)."""
+    found: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        found.setdefault((failure_kind(failure), cause(failure)), []).append(failure)
+    return found
 
 
 def cause(failure: Failure) -> str:
@@ -92,20 +116,27 @@ def _shape(row: str) -> str:
     return row if row in ("nothing", "a dictionary") else "a value"
 
 
-def _finding(kind: str, what: str, members: Sequence[Failure], saved: Sequence[Saved]) -> Finding:
+def _finding(what: str, members: list[Failure], saved: Sequence[Saved]) -> Finding:
+    members = sorted(members, key=lambda one: one.index)
     numbers = tuple(failure.index for failure in members)
     kept = next((one for one in saved if one.index in numbers), None)
     first = first_of_kind(members[0])
     words, differences, operations = first.words, first.differences, len(members[0].trace.operations)
+    why, needs = "", tuple[str, ...]()
+    kinds = [failure_kind(one) for one in members]
     if kept is not None and kept.trace.expect.words:
-        words, differences, operations = kept.trace.expect.words, (), len(kept.trace.operations)
+        expect = kept.trace.expect
+        words, differences, operations = expect.words, (), len(kept.trace.operations)
+        why, needs, kinds = expect.why, expect.needs, [expect.kind, *kinds]
     return Finding(
-        kind=kind,
-        title=HEADLINES.get(kind, kind),
+        kinds=tuple(dict.fromkeys(kinds)),
+        title=HEADLINES.get(kinds[0], kinds[0]),
         cause=what,
         traces=numbers,
         words=words,
         differences=differences,
+        why=why,
+        needs=needs,
         operations=operations,
         saved=None if kept is None or kept.path is None else str(kept.path),
         problem="" if kept is None else kept.problem,

@@ -122,7 +122,7 @@ def tell(trace: Trace, engine: Engine, shown: Replay, state: int | None = None) 
     title = f"{engine.name} {engine.version}"
     if shown.violation is not None and shown.violation.kind in DEADLY:
         steps = tuple(Step(i, op_text(op), "?", range(0), "done") for i, op in enumerate(trace.operations))
-        cause = cause_of(trace, engine, shown.violation, None)
+        cause = cause_of(shown.violation, None, shown.why)
         return Story(trace, title, shown, None, steps, cause=cause)
     with record(trace, engine) as run:
         prediction = predict(run, trace.operations, initial_rows(trace))
@@ -215,7 +215,7 @@ class _Teller:
         left, right = ("cut", "after") if behind else ("expected", "cut")
         sides = {one.name: one for one in snapshots}
         violation = self._shown.violation
-        cause = None if violation is None else cause_of(self._trace, self._engine, violation, contents)
+        cause = None if violation is None else cause_of(violation, contents, self._shown.why)
         return Story(
             trace=self._trace,
             engine=title,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from powercut.ops import key_text
 from powercut.report import owners, words
+from powercut.report.cause import Cause
 from powercut.report.decode import Line, folded
 from powercut.report.page import MARKS, shown_blocks
 from powercut.report.story import Compared, Snapshot, Step, Story
@@ -39,7 +40,7 @@ def print_story(story: Story, console: Console) -> None:
     console.print(Text(("✓ " if held else "✗ ") + words.headline(story), style))
     console.print(Text(f"{story.engine}, {story.trace.geometry}"))
     if story.cause is not None:
-        console.print(Text(story.cause.sentence))
+        console.print(Text(story.cause.what))
         if story.cause.where:
             console.print(Text(story.cause.where))
     for title, body in _sections(story):
@@ -49,6 +50,8 @@ def print_story(story: Story, console: Console) -> None:
 
 
 def _sections(story: Story) -> Iterator[tuple[str, RenderableType]]:
+    if story.cause is not None and story.cause.sentence:
+        yield "Why", _why(story.cause)
     yield "What happened", _narrative(story)
     yield "Time line", _time_line(story)
     if story.contents is not None and story.contents.rows:
@@ -61,6 +64,14 @@ def _sections(story: Story) -> Iterator[tuple[str, RenderableType]]:
             yield f"Block by block: {left} (-) against {right} (+)", Group(*map(_compared, different))
         else:
             yield "Block by block", Text(f"nothing differs between {left} and {right}")
+
+
+def _why(cause: Cause) -> RenderableType:
+    lines = [Text(cause.sentence)]
+    if cause.needs:
+        lines.append(Text(f"What the {cause.whose} needs and is not given:", "dim"))
+        lines += [Text(f"• {one}") for one in cause.needs]
+    return Group(*lines)
 
 
 def _narrative(story: Story) -> RenderableType:

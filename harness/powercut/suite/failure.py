@@ -17,7 +17,7 @@ from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
 from powercut.suite.child import Died, in_child, shared_watch
 from powercut.suite.counts import Saved
 from powercut.trace import Trace, file_name, save
-from powercut.why import with_why
+from powercut.why import why_text, with_why
 
 #: Operations that a message lists.
 LISTED_MAX = 12
@@ -115,7 +115,7 @@ def message(trace: Trace, violation: Violation, engine: Engine, saved: Saved | N
         f"{engine.name} {engine.version} broke a promise: {violation.kind}",
         f"  {violation.words}",
         *(f"    {line}" for line in violation.differences),
-        *([f"  why: {trace.expect.why}"] if trace.expect.why else []),
+        *(f"  {line}" for line in why_text(trace.expect.why, trace.expect.needs)),
         f"{count} operation{'s' if count != 1 else ''}, on {trace.geometry}:",
         *_operations(trace),
     ]
