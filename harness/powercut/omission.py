@@ -57,9 +57,10 @@ class Reason:
     ``kind``:
     ``order``     ``events`` must be there before ``then`` is (of several, one is enough);
     ``late``      all of ``events`` must be, and the engine issues them only after ``then``;
-    ``durable``   they must be there by the time of state ``then``, when an operation has returned;
+    ``durable``   they must be there in state ``then``, when an operation has returned, whether they were
+                  issued before or are so only afterwards;
     ``whole``     event ``then`` must not arrive in part; ``events``: not while this one is there;
-    ``together``  ``events``, from the first to the last, are one change, and more than one write;
+    ``together``  ``events`` are one change, and more than one write;
     ``wrong``     from event ``then`` on the store is wrong, and nothing later in the operation mends it;
     ``returned``  all that the operation wrote is there, and it is wrong;
     ``start``     it was wrong before the first event;
@@ -184,19 +185,40 @@ def _in_order(log: Log, at: int) -> Reason:
     wrong = log.fails([Cut(k) for k in states])
     after = next((k for k, fails in zip(states, wrong, strict=True) if not fails), None)
     if after is not None:
-        return _change(log, at, at - 1, after)
-    if log.idle(at) or not log.effective(at - 1):
-        return Reason("returned")
-    return Reason("wrong", (), at - 1)
+        return _change(log, at, after)
+    if log.idle(at):
+        behind = _behind(log, at)
+        return Reason("durable", behind, at) if behind else Reason("returned")
+    return Reason("wrong", (), at - 1) if log.effective(at - 1) else Reason("returned")
 
 
-def _change(log: Log, at: int, before: int, after: int) -> Reason:
+def _behind(log: Log, at: int) -> tuple[int, ...]:
+    """The events that make a store right which an operation left wrong, issued after it had returned."""
+    states = range(at + 1, min(at + WINDOW, len(log.events)) + 1)
+    wrong = log.fails([Cut(k) for k in states])
+    after = next((k for k, fails in zip(states, wrong, strict=True) if not fails), None)
+    return () if after is None else _missing(log, at, after)
+
+
+def _change(log: Log, at: int, after: int) -> Reason:
     """Why it is wrong to be between two states that are right."""
     missing = _missing(log, at, after)
-    if missing and all(log.events[one].block != log.events[at - 1].block for one in missing):
+    if not missing:
+        changes = tuple(one for one in range(at - 1, after) if log.effective(one))
+        return Reason("together", changes) if len(changes) > 1 else Reason("wrong", (), at - 1)
+    if _other_way_round(log, at, after, missing):
         return Reason("late", missing, at - 1)
-    changes = tuple(one for one in range(before, after) if log.effective(one))
-    return Reason("together", changes) if len(changes) > 1 else Reason("wrong", (), before)
+    return Reason("together", (at - 1, *missing))
+
+
+def _other_way_round(log: Log, at: int, after: int, missing: tuple[int, ...]) -> bool:
+    """Whether what is missing could come before the last event that is there, and would be right so, as far
+    as that can be tried: not where the operation has returned by then."""
+    block = log.events[at - 1].block
+    if not log.effective(at - 1) or any(log.events[one].block == block for one in missing):
+        return False
+    others = tuple(one for one in range(at, after) if log.effective(one) and one not in missing)
+    return log.idle(after) or not log.fails_at(Cut(after, (at - 1, *others)))
 
 
 def _missing(log: Log, at: int, after: int) -> tuple[int, ...]:

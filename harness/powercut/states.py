@@ -11,11 +11,22 @@ from typing import Protocol, Self
 from powercut.devices import DeviceModel
 from powercut.engine import Engine, Event
 from powercut.errors import PowercutError
-from powercut.explorer import Allowed, ExploreOptions, Watch
+from powercut.explorer import ALL_PROBES, CHECK, SECOND_MOUNT, WRITE, Allowed, ExploreOptions, Watch
 from powercut.fault import WINDOW, Fault
 from powercut.predict import predict
 from powercut.run import device_models, initial_rows, record
 from powercut.trace import Trace
+
+#: What has to be asked of a state to see a kind of violation, beyond mounting and reading it.
+_PROBES = {
+    "mount": 0,
+    "read": 0,
+    "content": 0,
+    "second_mount": SECOND_MOUNT,
+    "write": WRITE,
+    "lost_write": WRITE,
+    "check": CHECK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,11 @@ class RunStates:
         """Frees the run and its models."""
         self._prediction.close()
         self._run.close()
+
+    def ask_only(self, kind: str) -> None:
+        """From now on nothing is asked of a state beyond what shows this kind of violation: so what else is
+        wrong with the engine does not count."""
+        self._options = replace(self._options, probes=_PROBES.get(kind, ALL_PROBES))
 
     def position(self, state: int) -> tuple[int, bool]:
         """See Run.position."""

@@ -91,7 +91,9 @@ def explain(trace: Trace, engine: Engine, watch: Watch | None = None) -> Why:
             return NOTHING
         if fault.kind in ("damage", "full"):
             return _plain(trace, fault, finding)
-        return _Experiments(trace, states, fault).why()
+        if len(fault.cuts) == 1:  # what is asked after a cut is a part of the recovery that is cut again
+            states.ask_only(finding.kind)
+        return _Experiments(trace, states, fault, finding.kind).why()
 
 
 def explain_safely(trace: Trace, engine: Engine) -> Why:
@@ -125,11 +127,23 @@ def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     return Why(f"{when}, {what}.", cause=f"on a full device ({finding.kind}, {finding.code})")
 
 
+#: What is wrong with a device on which nothing was written yet, by kind of violation.
+_WRONG = {
+    "mount": "is not mounted",
+    "read": "cannot be read",
+    "content": "shows something else than it holds",
+    "second_mount": "shows something else when it is mounted a second time",
+    "write": "takes no fresh key once it is mounted",
+    "lost_write": "loses a fresh key, or something with it, once it is mounted",
+    "check": "is not sound in the eyes of the engine's own check",
+}
+
+
 class _Experiments:
     """One failing crash state and its neighbours: the last of its cuts is varied."""
 
-    def __init__(self, trace: Trace, states: RunStates, fault: Fault) -> None:
-        self._trace, self._states, self._fault = trace, states, fault
+    def __init__(self, trace: Trace, states: RunStates, fault: Fault, kind: str) -> None:
+        self._trace, self._states, self._fault, self._kind = trace, states, fault, kind
         self._before = fault.cuts[:-1]
         self._cut = plainest(self._fails, fault.cuts[-1])
         while self._before and self._cut == Cut(0):  # the cut before it is enough
@@ -250,7 +264,7 @@ class _Experiments:
         sort, other = self._words.sorts(reason.events[0], then)
         return (
             f"{first} must be durable before {second}: there is no sync between them",
-            f"no sync between {sort} and {other}",
+            f"no sync between {sort} and {other}{self._unless_told(sort, other)}",
         )
 
     def _late(self, reason: Reason) -> tuple[str, str]:
@@ -260,16 +274,21 @@ class _Experiments:
         sort, other = self._words.sorts(reason.events[-1], then)
         return (
             f"{first} must be durable before {second}, and the engine issues {them} only afterwards",
-            f"{sort} is issued only after {other}",
+            f"{sort} is issued only after {other}{self._unless_told(sort, other)}",
         )
 
     def _durable(self, reason: Reason) -> tuple[str, str]:
-        index = self._promised(reason)
-        what = operation_words(self._trace.operations, index)
-        how = "no sync follows it" if len(reason.events) == 1 else "no sync follows them"
+        what = operation_words(self._trace.operations, self._promised(reason))
+        sort, them = self._words.sort(reason.events[0]), "it" if len(reason.events) == 1 else "them"
+        if reason.events[0] >= (reason.then or 0):
+            return (
+                f"{self._list(reason.events)} must be durable before {what} returns, and the engine issues "
+                f"{them} only afterwards",
+                f"{sort} is issued only after the operation has returned",
+            )
         return (
-            f"{self._one_of(reason.events)} must be durable before {what} returns: {how}",
-            f"no sync between {self._words.sort(reason.events[0])} and the return of the operation",
+            f"{self._one_of(reason.events)} must be durable before {what} returns: no sync follows {them}",
+            f"no sync between {sort} and the return of the operation",
         )
 
     def _promised(self, reason: Reason) -> int:
@@ -296,11 +315,14 @@ class _Experiments:
         first, last = reason.events[0], reason.events[-1]
         name, other = self._words.pair(first, last)
         sort, sort_other = self._words.sorts(first, last)
-        cause = f"one change in several writes, from {sort} to {sort_other}{self._in_a()}"
+        cause = f"{sort} and {sort_other} are one change in several writes{self._in_a()}"
         if len(reason.events) == 2:
             return f"{name} and {other} must both be there or neither, and they are two writes", cause
-        number = len(reason.events)
-        return f"from {name} to {other} all must be there or nothing, and they are {number} writes", cause
+        between = [self._words.name(one) for one in reason.events[1:-1]]
+        return (
+            f"{name}, {', '.join(between)} and {other} must all be there or none, and are not one write",
+            cause,
+        )
 
     def _wrong(self, reason: Reason) -> tuple[str, str]:
         then = reason.then or 0
@@ -317,10 +339,23 @@ class _Experiments:
             f"what an operation leaves is not what it should be{self._in_a()}",
         )
 
-    def _start(self, reason: Reason) -> tuple[str, str]:
-        what = "the freshly formatted device" if self._trace.image is None else "the image"
-        text = f"{what} is not recovered as it should be, before any device event"
-        return text, f"{what} is not recovered"
+    def _start(self, _reason: Reason) -> tuple[str, str]:
+        """Of a device on which nothing has been written yet."""
+        done, _ = self._states.position(0)
+        if done and self._kind in ("mount", "read", "content"):
+            what = operation_words(self._trace.operations, done - 1)
+            return (
+                f"{what} has returned, and the engine has written nothing",
+                f"an operation returns and nothing is written{self._in_a()}",
+            )
+        device = "the freshly formatted device" if self._trace.image is None else "the image"
+        return f"before any device event, {device} {_WRONG.get(self._kind, 'is recovered wrongly')}", (
+            f"{device} {_WRONG.get(self._kind, 'is recovered wrongly')}"
+        )
+
+    def _unless_told(self, *sorts: str) -> str:
+        """Which kind of operation is at hand, where it is not known what its writes are."""
+        return self._in_a() if set(sorts) & {"a prog", "an erase"} else ""
 
     def _in_a(self) -> str:
         """Which kind of operation is at hand."""

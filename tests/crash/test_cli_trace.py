@@ -132,6 +132,32 @@ def test_bisect_says_that_a_trace_no_longer_fails(powercut_here: Powercut, broke
     assert "None of the engines" in refused(powercut_here("trace", "bisect", broken, "./none.so"))
 
 
+def test_bisect_tells_of_a_build_that_fails_otherwise(
+    powercut_here: Powercut, saved: Path, liar: Liar
+) -> None:
+    expect = replace(TRACE.expect, verdict="violation", kind="content")
+    save(replace(TRACE, expect=expect), saved)
+    done = powercut_here("trace", "bisect", saved, liar(None), liar("REFUSES"))
+    assert done.returncode == 0
+    assert "fails (write; the trace was saved for content)" in done.stdout
+
+
+# --- replay ----------------------------------------------------------------------------------------------
+
+
+def test_replay_says_that_a_trace_no_longer_fails_and_exits_accordingly(
+    powercut_here: Powercut, broken: Path, liar: Liar
+) -> None:
+    bad = powercut_here("replay", broken, "--engine", liar("LATE"), "--expect")
+    assert (bad.returncode, "no longer fails" in bad.stdout) == (0, False)
+    assert powercut_here("replay", broken, "--engine", liar("LATE")).returncode == 1
+    good = powercut_here("replay", broken, "--engine", liar(None))
+    assert good.returncode == 0
+    assert "the trace no longer fails: plain 1 does not show its violation" in good.stdout
+    mended = powercut_here("replay", broken, "--engine", liar("NONE"), "--expect", "--json")
+    assert json.loads(mended.stdout)["no_longer_fails"] is True
+
+
 # --- upgrade ---------------------------------------------------------------------------------------------
 
 
@@ -143,6 +169,8 @@ def test_upgrade_rewrites_older_files_and_no_others(powercut_here: Powercut, sav
     check = powercut_here("trace", "upgrade", "--check", saved)
     assert (check.returncode, load(saved)) == (1, meant)
     assert json.loads(saved.read_text())["version"] == 1
+    told = json.loads(powercut_here("trace", "upgrade", "--check", "--json", saved).stdout)
+    assert told["files"] == [{"trace": str(saved), "version": 1, "older": True, "written": False}]
     done = powercut_here("trace", "upgrade", saved)
     assert (done.returncode, done.stdout) == (0, f"{saved}: version 1, rewritten\n")
     assert saved.read_text() == dumps(meant)

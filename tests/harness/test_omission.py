@@ -152,6 +152,23 @@ def test_a_state_that_has_been_wrong_for_long_is_told_by_the_event_that_made_it_
     assert reason_of(one, Cut(4)) == reason_of(one, Cut(2)) == Reason("late", (4,), 1)
 
 
+def test_what_is_wrong_the_other_way_round_as_well_is_one_change_of_several_writes() -> None:
+    one = made("p1 p2 p3 p4 p5", lambda there, _: len({1, 3, 4} & there) in (1, 2), settled=9)
+    assert reason_of(one, Cut(3)) == Reason("together", (1, 3, 4))
+    assert needs_of(one, reorders=False, tears=lambda _: []).together == ((1, 4),)
+
+
+def test_what_an_operation_writes_only_after_it_has_returned_is_told() -> None:
+    events = log("p1 p2 p3")
+    over = (1).__le__
+
+    def fails(cuts: Sequence[Cut]) -> list[bool]:
+        return [one.at >= 1 and (one.at < 2 or 1 in one.lost) for one in cuts]
+
+    one = Log(events, True, range(1), fails, over, over)
+    assert reason_of(one, Cut(1)) == Reason("durable", (1,), 1)
+
+
 def test_a_device_that_is_wrong_from_the_start_is_not_put_down_to_an_event() -> None:
     one = made("p1 p2", lambda _there, _torn: True)
     assert reason_of(one, Cut(2)) == reason_of(one, Cut(1, (0,))) == Reason("start")

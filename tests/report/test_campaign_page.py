@@ -22,7 +22,8 @@ from powercut.ops import Literal, Op
 from powercut.report.campaign import campaign_page, covered
 from powercut.report.findings import group
 from powercut.report.history import MOMENTS_MAX, History
-from powercut.trace import EngineRef, Trace
+from powercut.save import Saved
+from powercut.trace import EngineRef, Expectation, Trace
 
 from .conftest import Mutant
 from .test_explain_page import CONTRASTS, OVERLAPS, WIDER_THAN_ITS_PAGE, Page
@@ -81,7 +82,8 @@ def test_the_findings_of_a_planted_bug_can_be_replayed(tmp_path: Path, mutant: M
     assert len(found) >= 1
     for path, engine in found:
         assert main(["replay", path, "--engine", engine, "--expect"]) == 0
-    assert "in a rename" in page
+    assert "are one change in several writes, in a rename" in page
+    assert "<strong>Why:</strong> Prog #" in page
     assert f"--engine {library}" in page
     assert "--traces 12 --ops 60 --seed 1" in page
 
@@ -100,6 +102,33 @@ def test_failures_are_grouped_by_kind_answer_operation_and_difference() -> None:
     assert found[0].cause == "in a rename, a value in place of nothing"
     assert found[1].cause == "in a rename, answer CORRUPT"
     assert sum(len(one.traces) for one in found) == len(failures)
+
+
+def test_failures_of_one_cause_are_one_finding_however_they_show() -> None:
+    failures = [
+        failure(0, "content", 1, "OK", '"a": expected nothing, found ""'),
+        failure(1, "mount", 1, "CORRUPT"),
+        failure(2, "content", 1, "OK", '"b": expected nothing, found ""'),
+        failure(3, "mount", 1, "IO"),
+    ]
+    found = group(failures, [], {0: "no sync between this and that", 1: "no sync between this and that"})
+    assert [one.traces for one in found] == [(0, 1, 2), (3,)]
+    assert found[0].kinds == ("content", "mount")
+    assert found[0].cause == "no sync between this and that"
+    assert found[1].cause == "in a rename, answer IO"
+
+
+def test_what_is_saved_tells_why_with_all_that_is_needed() -> None:
+    one = failure(0, "mount", 1, "CORRUPT")
+    expect = Expectation(
+        "violation", "mount", 1, "It broke.", "CORRUPT", why="A before B.", needs=("A <C>.",)
+    )
+    saved = Saved(0, replace(one.trace, expect=expect), Path("x.trace.json"))
+    tally = Tally(1, 1, 1, {}, 1.0, failures=[one])
+    page = campaign_page(Engine.load("skink"), "x", tally, [saved], History(), 1, {0: "no sync"})
+    assert "no sync" in page
+    assert "<strong>Why:</strong> A before B." in page
+    assert "<li>A &lt;C&gt;.</li>" in page
 
 
 def test_nothing_is_called_exhaustive_that_is_not() -> None:

@@ -4,6 +4,7 @@ event has the fate that the state gives it, and whatever the state, there is a p
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from powercut.explorer import ExploreOptions
 from powercut.fault import KINDS, Cut, Damage, Fault
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
-from powercut.replay import Replay, replay
+from powercut.replay import Replay, reasoned, replay
 from powercut.report.contents import FILL_KEY
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
@@ -116,8 +117,23 @@ def test_a_write_that_was_lost_for_want_of_a_sync_is_shown_as_lost(mutant: Mutan
         fault=fault,
         models=("disk512",),
     )
-    story = tell(trace, engine, replay(trace, library, isolated=False))
+    story = tell(trace, engine, reasoned(replay(trace, library, isolated=False), library))
     assert story.violation is not None
+    why = (
+        "Prog #1 (block 0, a commit to the root dictionary (pair 0, 1)) must be durable before operation 0 "
+        '(set "d" to "x") returns: no sync follows it.'
+    )
+    need = (
+        "prog #1 (block 0, a commit to the root dictionary (pair 0, 1)) must be durable before the operation"
+    )
+    assert story.cause is not None
+    assert story.cause.sentence == why
+    assert (story_fields(story)["why"], len(story_fields(story)["needs"])) == (why, 1)
+    said = "\n".join(line.strip() for line in told_text(story).splitlines())
+    assert f"Why\n{why}\nWhat the operation needs and is not given:\n• {need}" in said
+    page = html.unescape(explain_page(story, "x"))
+    assert f"<p>{why}</p>" in page
+    assert f"<li>{need} returns.</li>" in page
     assert story.fates[0] == "lost"
     assert story.contents is not None
     assert [(row.key, row.found) for row in story.contents.rows] == [(b"d", "nothing")]

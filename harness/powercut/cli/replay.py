@@ -86,6 +86,10 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
         )
     if shown.violation is None:
         lines.append(f"now: held, in {shown.checked} crash states")
+        if trace.expect.kind:
+            lines.append(
+                f"the trace no longer fails: {engine.name} {engine.version} does not show its violation"
+            )
     else:
         claimed = "" if shown.violation.claimed else f", which {engine.name} does not claim to survive"
         lines.append(f"now: violation ({shown.violation.kind}{claimed}): {shown.violation.words}")
@@ -135,4 +139,5 @@ def _fields(path: Path, engine: Engine, shown: Replay) -> dict[str, Any]:
         "expected": shown.expected,
         "checked": shown.checked,
         "gone": shown.gone,
+        "no_longer_fails": bool(shown.trace.expect.kind) and violation is None,
     }

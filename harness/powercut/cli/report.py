@@ -84,7 +84,7 @@ def failure_json(saved: Saved) -> dict[str, Any]:
         "kind": expect.kind,
         "state": expect.state,
         "words": expect.words,
-        "why": expect.why,
+        "why": expect.why or None,
         "needs": list(expect.needs),
         "operations": len(saved.trace.operations),
         "saved": None if saved.path is None else str(saved.path),

@@ -150,7 +150,10 @@ def _outcome(trace: Trace, engine: str, jobs: int) -> Outcome:
     except PowercutError as error:
         return Outcome("unusable", str(error).rstrip("."))
     violation = shown.violation
-    return Outcome("holds") if violation is None else Outcome("fails", violation.kind)
+    if violation is None:
+        return Outcome("holds")
+    another = f"; the trace was saved for {trace.expect.kind}" if trace.expect.kind else ""
+    return Outcome("fails", violation.kind + another * (violation.kind != trace.expect.kind))
 
 
 def _text(found: Bisection, engines: tuple[str, ...]) -> str:

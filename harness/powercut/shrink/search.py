@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from powercut.errors import PowercutError
-from powercut.fault import Fault
+from powercut.fault import Cut, Fault
 from powercut.ops import Op
 from powercut.shrink.candidates import names, renamed, replaced, shorter, simpler, smaller_devices, without
 from powercut.shrink.faults import (
@@ -28,6 +28,7 @@ from powercut.shrink.faults import (
     simpler_damage,
     simpler_tears,
     single_losses,
+    with_cuts,
 )
 from powercut.states import Finding, States
 from powercut.trace import Trace
@@ -135,6 +136,7 @@ class Shrinker:
         self.finding = finding
         self._events = events
         self._meter = meter
+        self._in_vain: set[Trace] = set()
 
     def run(self) -> Trace:
         """Passes over the trace until nothing gets smaller or the budget is spent."""
@@ -156,11 +158,12 @@ class Shrinker:
     def _still(self, candidate: Trace) -> bool:
         """Whether the candidate shows the same bug; then it is the best so far."""
         candidate = replace(candidate, fault=None)
-        if self._meter.spent or candidate == replace(self.best, fault=None):
+        if self._meter.spent or candidate in self._in_vain or candidate == replace(self.best, fault=None):
             return False
         gone = len(self.best.operations) - len(candidate.operations)
         finding, events = self._meter.look(candidate, lambda states: self._again(states, gone))
         if finding is None:
+            self._in_vain.add(candidate)
             return False
         self._take(replace(candidate, fault=finding.fault), finding, events)
         return True
@@ -288,6 +291,8 @@ class Shrinker:
             return
         for index in range(len(fault.cuts)):
             yield from simpler_tears(states, fault, index)
+        if fault.kind == "reorder":
+            yield with_cuts(fault, [Cut(min(fault.cuts[0].lost, default=fault.state))])
         if fault.kind == "reorder" and len(fault.cuts[0].lost) > 1:
             yield from single_losses(states, fault)
         for index in range(len(fault.cuts)):
