@@ -155,7 +155,7 @@ def test_replay_says_that_a_trace_no_longer_fails_and_exits_accordingly(
     assert good.returncode == 0
     assert "the trace no longer fails: plain 1 does not show its violation" in good.stdout
     mended = powercut_here("replay", broken, "--engine", liar("NONE"), "--expect", "--json")
-    assert json.loads(mended.stdout)["no_longer_fails"] is True
+    assert json.loads(mended.stdout)["traces"][0]["no_longer_fails"] is True
 
 
 # --- upgrade ---------------------------------------------------------------------------------------------
