@@ -99,6 +99,22 @@ class Count:
 Counts = dict[tuple[str, str], Count]
 
 
+#: Kinds of crash state whose recovery is cut for nested ones.
+PARENTS = frozenset({"prefix", "torn", "reorder", "full"})
+
+
+def is_exhaustive(counts: Counts, model: str, kind: str) -> bool:
+    """Whether every state of a kind on a device was dealt with: of nested ones also every state whose
+    recovery would have been cut."""
+    if not counts[model, kind].exhaustive:
+        return False
+    return kind != "nested" or all(
+        count.exhaustive
+        for (device, other), count in counts.items()
+        if other in PARENTS and device in ("", model)
+    )
+
+
 class Counted:
     """Totals of what has counts."""
 

@@ -263,6 +263,10 @@ def test_json_has_the_same_and_a_file_that_is_no_image_is_exit_code_2(files: Any
     assert main(["image", "diff", str(one), str(noise)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert str(noise) in line
+    assert "say --block-size" in line
+    assert main(["image", "diff", str(one), str(noise), "--block-size", "512"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("so nothing can be followed.")
 
 
 def test_no_image_of_the_corpus_stops_it(corpus: Path) -> None:

@@ -14,6 +14,7 @@ from selenium import webdriver
 
 from powercut.campaign import Failure, Tally
 from powercut.cli import main
+from powercut.cli.report import states_json
 from powercut.engine import Engine
 from powercut.explorer import Count
 from powercut.geometry import Geometry
@@ -26,7 +27,7 @@ from powercut.save import Saved
 from powercut.trace import EngineRef, Expectation, Trace
 
 from .conftest import Mutant
-from .test_explain_page import CONTRASTS, OVERLAPS, WIDER_THAN_ITS_PAGE, Page
+from .test_explain_page import CONTRASTS, OVERLAPS, SPILLS, WIDER_THAN_ITS_PAGE, Page
 
 RENAME = Op("rename", b"a", b"b")
 SET = Op("set", b"a", value=Literal(b"x"))
@@ -68,6 +69,19 @@ def test_the_page_counts_what_the_report_counts(tmp_path: Path, capsys: pytest.C
     )
     assert "Held: no violation" in page
     assert "exhaustive" in page
+
+
+def test_the_same_again_has_all_that_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--kinds", "prefix,torn", "--model", "nor", "--model", "disk512", "--no-shrink")
+    page = page_of(tmp_path, "--traces", 1, "--ops", 3, "--seed", 5, "--json", *asked)
+    again = re.search(r"<code>powercut (run [^<]*)</code>", page)
+    assert again is not None
+    report = json.loads(capsys.readouterr().out)
+    assert "--kinds prefix,torn --model nor --model disk512" in again[1]
+    main([*again[1].split(), "--json", "--jobs", "1"])
+    assert json.loads(capsys.readouterr().out)["crash_states"] == report["crash_states"]
 
 
 def test_two_runs_differ_in_nothing_but_the_clock(tmp_path: Path) -> None:
@@ -143,6 +157,42 @@ def test_nothing_is_called_exhaustive_that_is_not() -> None:
         assert sum(number for _, number, _ in row.parts) == 10
         page = campaign_page(Engine.load("skink"), "x", tally, [], History(), 1)
         assert re.findall(r'<span class="tag \w+">([^<]*)</span>', page) == [said]
+
+
+def test_cuts_of_recoveries_are_not_called_exhaustive_where_what_is_recovered_is_not() -> None:
+    whole = Count(total=10, checked=10)
+    for first, said in ((whole, True), (replace(whole, beyond=1), False), (replace(whole, checked=9), False)):
+        counts = {
+            ("", "prefix"): whole,
+            ("nor", "torn"): first,
+            ("nor", "nested"): whole,
+            ("nand", "nested"): whole,
+        }
+        rows = {
+            (row.kind, row.model): row.exhaustive
+            for row in covered(Tally(counts=counts), Engine.load("skink"))
+        }
+        assert rows["nested", "nor"] is said
+        assert rows["nested", "nand"] is True
+        assert states_json(Tally(counts=counts))["nested"]["nor"]["exhaustive"] is said
+
+
+def test_numbers_stay_on_one_line(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    large = Count(total=888_888_888, checked=222_222_222, identical=222_222_222, unread=222_222_222)
+    tally = Tally(counts={("virtio-writethrough", "torn"): large, ("nor", "nested"): large})
+    page = Page(browser, tmp_path)
+    for width in (1200, 800, 390):
+        page.looks(width, dark=False)
+        page.open(campaign_page(Engine.load("skink"), "x", tally, [], History(), 1))
+        heights = page.run(
+            "return [...document.querySelectorAll('.coverage td.num')].map((one) => {"
+            "const range = document.createRange(); range.selectNodeContents(one);"
+            "return range.getBoundingClientRect().height / parseFloat(getComputedStyle(one).fontSize); })"
+        )
+        assert len(heights) == 10
+        assert max(heights) < 2
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.run(SPILLS) == []
 
 
 def test_the_history_of_a_long_campaign_stays_short_and_true() -> None:

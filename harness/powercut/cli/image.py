@@ -72,6 +72,6 @@ def _look(path: Path, block_size: int | None) -> Survey:
     try:
         return survey(read_image(path), block_size)
     except ImageError as error:
-        raise PowercutError(
-            f"Cannot tell what {path} is: {error}; if it is an image, say --block-size."
-        ) from error
+        asked = block_size is not None
+        advice = ", so nothing can be followed" if asked else "; if it is an image, say --block-size"
+        raise PowercutError(f"Cannot tell what {path} is: {error}{advice}.") from error

@@ -53,5 +53,7 @@ def command_line(seed: int) -> str:
 def _option(option: click.Option, value: object) -> list[str]:
     if option.is_flag:
         return [option.opts[0] if value else option.secondary_opts[0]]
+    if isinstance(value, tuple) and not option.multiple:  # words with commas between them
+        value = ",".join(map(str, value))
     values = value if isinstance(value, tuple) else (value,)
     return [word for one in values for word in (option.opts[0], str(one))]

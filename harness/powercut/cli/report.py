@@ -7,7 +7,7 @@ from typing import Any
 
 from powercut.campaign import Plan, Tally
 from powercut.engine import Engine
-from powercut.explorer import Count
+from powercut.explorer import Count, is_exhaustive
 from powercut.fault import KINDS
 from powercut.judge import Violation
 from powercut.save import Saved
@@ -43,7 +43,7 @@ def states_json(tally: Tally) -> dict[str, Any]:
     for (model, kind), count in sorted(
         tally.counts.items(), key=lambda one: (KINDS.index(one[0][1]), one[0][0])
     ):
-        row = count_json(count)
+        row = count_json(count) | {"exhaustive": is_exhaustive(tally.counts, model, kind)}
         if model:
             kinds.setdefault(kind, {})[model] = row
         else:
@@ -160,7 +160,7 @@ def _states_line(kind: str, model: str, row: dict[str, Any]) -> str:
         line += f", {row['unread']:,} different in unread bytes alone"
     if row["refused"]:
         line += f", {row['refused']:,} refused as CORRUPT or IO"
-    if row["beyond"]:
+    if row["beyond"] or not (row["exhaustive"] or row["left"]):
         drawn = f" ({row['sampled']:,} of them drawn)" if row["sampled"] else ""
         line += f"; not exhaustive{drawn}"
     return line

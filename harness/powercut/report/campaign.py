@@ -11,7 +11,7 @@ from typing import Any
 from powercut.campaign import Tally
 from powercut.claims import DAMAGE
 from powercut.engine import Engine
-from powercut.explorer import Count
+from powercut.explorer import Count, is_exhaustive
 from powercut.fault import KINDS
 from powercut.report.findings import group
 from powercut.report.history import History
@@ -32,12 +32,13 @@ KIND_WORDS = {
 @dataclass(frozen=True, slots=True)
 class Covered:
     """Crash states of one kind under one device model, as counted; ``claimed``: whether the engine claims to
-    survive them."""
+    survive them; ``exhaustive``: whether none is left out."""
 
     model: str
     kind: str
     count: Count
     claimed: bool
+    exhaustive: bool
 
     @property
     def parts(self) -> list[tuple[str, int, float]]:
@@ -52,7 +53,14 @@ def covered(tally: Tally, engine: Engine) -> tuple[Covered, ...]:
     rows = sorted(tally.counts.items(), key=lambda one: (KINDS.index(one[0][1]), one[0][0]))
     claims = engine.claims()
     return tuple(
-        Covered(model, kind, count, _is_claimed(kind, model, claims)) for (model, kind), count in rows
+        Covered(
+            model,
+            kind,
+            count,
+            _is_claimed(kind, model, claims),
+            is_exhaustive(tally.counts, model, kind),
+        )
+        for (model, kind), count in rows
     )
 
 

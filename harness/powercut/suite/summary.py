@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from powercut.explorer import PARENTS
 from powercut.fault import KINDS
 from powercut.suite.counts import Counts, States, by_kind
 from powercut.suite.settings import Settings
@@ -44,7 +45,14 @@ def _table(counts: Counts) -> list[str]:
     order = sorted(counts.states.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1]))
     for (kind, model), states in order:
         numbers = (states.total, states.checked, states.skipped, states.left)
-        rows.append((kind, model or "any", *(f"{number:,}" for number in numbers), _word(states)))
+        rows.append(
+            (
+                kind,
+                model or "any",
+                *(f"{number:,}" for number in numbers),
+                _word(states, _parents(counts, kind, model)),
+            )
+        )
     if len(rows) == 1:
         return []
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
@@ -58,11 +66,23 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells)
 
 
-def _word(states: States) -> str:
+def _parents(counts: Counts, kind: str, model: str = "") -> list[States]:
+    """Of cuts of recoveries: the states whose recovery is cut, on a device or, if none is named, on any."""
+    if kind != "nested":
+        return []
+    return [
+        states
+        for (other, device), states in counts.states.items()
+        if other in PARENTS and (not model or device in ("", model))
+    ]
+
+
+def _word(states: States, parents: Sequence[States] = ()) -> str:
     """What part of the states that there can be was dealt with."""
-    if states.exhaustive:
+    whole = all(one.exhaustive for one in parents)
+    if states.exhaustive and whole:
         return "exhaustive"
-    words = []
+    words = [] if whole else ["in part: not every state was there whose recovery is cut"]
     if states.left:
         words.append(f"{states.left:,} left, behind a violation or an interruption")
     if states.beyond:
@@ -73,8 +93,12 @@ def _word(states: States) -> str:
 def coverage(counts: Counts) -> str:
     """``exhaustive: prefix. In part: torn. Not looked at: ...``: no kind is missing."""
     kinds = by_kind(counts)
-    whole = [kind for kind in KINDS if kind in kinds and kinds[kind].exhaustive]
-    part = [kind for kind in KINDS if kind in kinds and not kinds[kind].exhaustive]
+    whole = [
+        kind
+        for kind in KINDS
+        if kind in kinds and all(one.exhaustive for one in (kinds[kind], *_parents(counts, kind)))
+    ]
+    part = [kind for kind in KINDS if kind in kinds and kind not in whole]
     none = [kind for kind in KINDS if kind not in kinds]
     said = (("exhaustive", whole), ("in part", part), ("not looked at", none))
     return "crash states of these traces: " + "; ".join(
