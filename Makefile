@@ -1,4 +1,4 @@
-# make run | test | lint | bench | asan | mutants | judge | fuzz | explore | browser | clean: each sets up what it needs by itself.
+# make run | test | lint | bench | asan | mutants | judge | fuzz | explore | wheel | browser | clean: each sets up what it needs by itself.
 # A C11 compiler, Python 3.11 or newer and make are all that must be there; the rest goes into .venv.
 #
 #   PYTHON=python3.12 make test     another interpreter
@@ -15,7 +15,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint format bench fuzz explore asan mutants judge build browser clean
+.PHONY: run test lint format bench fuzz explore asan mutants judge wheel build browser clean
 .DEFAULT_GOAL := build
 
 # --- set-up ------------------------------------------------------------------------------------------
@@ -80,6 +80,9 @@ mutants: build
 
 judge: build
 	@$(BIN)/python tests/crash/acquit.py $(BUILD) --states $(or $(STATES),10000000)
+
+wheel: build
+	@harness/tools/wheel.sh $(BUILD)
 
 asan: build
 	@harness/tools/asan.sh $(BUILD) $(ASAN)

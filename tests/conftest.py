@@ -18,6 +18,7 @@ NO_CORPUS = (
 NO_BROWSER = (
     "there is no headless Chromium: Debian's chromium and chromium-driver; `make browser` installs them"
 )
+NO_SHELL = "a shell is not there whose completion is tested"
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def corpus() -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says in red how many tests did not run for want of something."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for reason in (NO_CORPUS, NO_BROWSER):
+    for reason in (NO_CORPUS, NO_BROWSER, NO_SHELL):
         count = sum(reason in str(report.longrepr) for report in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} tests, because {reason}", red=True, bold=True)

@@ -29,6 +29,7 @@ ASKED = {
     "attr list": "attr list disk.img etc/motd",
     "bench crash": "bench crash --engine ditto --parts questions --block-sizes 512 --seconds 0.01",
     "bench engine": "bench engine --rows create --keys 10 --rounds 1 --block-sizes 512",
+    "cflags": "cflags",
     "check": "check disk.img --repair -o repaired.img",
     "compat": "compat --old ditto --new ditto --workload values --traces 0 --bases 1 --block-size 512",
     "corpus pack": "corpus pack x.trace.json --to corpus",

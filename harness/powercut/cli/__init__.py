@@ -26,6 +26,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "run": ("powercut.cli.run", "cut the power in workloads, everywhere, and judge"),
         "init": ("powercut.cli.init", "a first pytest suite of crash tests"),
         "bench": ("powercut.cli.bench", "measure the judging, and the engine"),
+        "cflags": ("powercut.cli.cflags", "what your C compiler is told to build an engine"),
         "list": ("powercut.cli.listing", "engines, device models, kinds of crash state"),
         "fuzz": ("powercut.cli.fuzz", "let a fuzzer make up the workloads"),
         "corpus": ("powercut.cli.corpus", "traces as inputs of a fuzzer, and back"),

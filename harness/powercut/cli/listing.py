@@ -13,6 +13,7 @@ from powercut.cli.answer import answer, engine_fields, json_option
 from powercut.cli.command import Group
 from powercut.devices import BUILTIN, RULES, DeviceModel, load
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.fault import KINDS
 from powercut.native import engine_names
 
@@ -40,21 +41,36 @@ def engines_command(*, as_json: bool) -> int:
     A line has the engine's name and version, its capabilities, and behind "claims" the device models and
     damage that it says it survives. Every engine has to survive whole writes in order.
     """
-    found = [_engine(Engine.load(name)) for name in engine_names()]
+    found = [_engine(name) for name in engine_names()]
     if as_json:
         return answer({"engines": found})
     for one in found:
-        click.echo(f"{one['name']} {one['version']}: {', '.join(one['capabilities'])}")
-        click.echo(f"  claims: {', '.join(one['claims']) or 'nothing beyond whole writes in order'}")
+        click.echo(one["problem"] or f"{one['name']} {one['version']}: {', '.join(one['capabilities'])}")
+        if not one["problem"]:
+            click.echo(f"  claims: {', '.join(one['claims']) or 'nothing beyond whole writes in order'}")
     return 0
 
 
-def _engine(engine: Engine) -> dict[str, Any]:
+def _engine(name: str) -> dict[str, Any]:
+    """An engine; one that needs what is not installed says so in ``problem``."""
+    try:
+        engine = Engine.load(name)
+    except PowercutError as error:
+        problem = f"{name}: not usable here: {error}"
+        return {
+            "name": name,
+            "version": None,
+            "durable": None,
+            "capabilities": [],
+            "claims": [],
+            "problem": problem,
+        }
     return {
         **engine_fields(engine),
         "durable": "on sync" if "sync" in engine.capabilities else "on return",
         "capabilities": sorted(engine.capabilities - {"sync"}),
         "claims": sorted(engine.claims()),
+        "problem": None,
     }
 
 
