@@ -236,7 +236,10 @@ def version_of(path: Path) -> int:
 
 
 def loads(text: bytes, name: str, folder: Path) -> Trace:
-    """The trace in ``text``; ``name`` is what messages call it, ``folder`` where its image file lies."""
+    """The trace in ``text``; ``name`` is what messages call it, ``folder`` where its image file lies.
+
+    Raises PowercutError.
+    """
     try:
         return _trace(_decoded(text), folder)
     except msgspec.ValidationError as error:

@@ -68,7 +68,7 @@ C_HEAD = """\
 # The C API
 
 The public headers in `csrc/include`, in words and declarations: made by `harness/tools/api_pages.py`, and the
-tests make it again. `powercut.h` is for engines that want to be tested ([adapters.md](adapters.md)), `skink.h`
+tests make it again. `powercut.h` is for engines to be tested ([adapters.md](adapters.md)), `skink.h`
 for programs that keep a store ([embedding.md](embedding.md)), `blockdev.h` for both. Functions return 0 or a
 negative code; what begins with `ret_` is set on success alone. Lengths, offsets and sizes are in bytes where
 nothing else is said.
@@ -138,11 +138,32 @@ def _signature(name: str, value: object) -> str:
         return ""
 
 
+class _Raw:
+    """Text that a signature shows as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def _arguments(value: object) -> str:
     signature = inspect.signature(value)  # type: ignore[arg-type]
-    kept = [one for one in signature.parameters.values() if one.name not in ("self", "cls")]
-    text = str(signature.replace(parameters=kept))
-    return re.sub(r"<([\w.]+) object at 0x[0-9a-f]+>", r"\1", text.replace("'", ""))
+    kept = [_shown(one) for one in signature.parameters.values() if one.name not in ("self", "cls")]
+    return str(signature.replace(parameters=kept, return_annotation=_annotation(signature.return_annotation)))
+
+
+def _shown(one: inspect.Parameter) -> inspect.Parameter:
+    """A parameter without quotes around its type; a default that is long or has an address is left out."""
+    default = one.default
+    if default is not one.empty and (len(repr(default)) > 30 or "0x" in repr(default)):
+        default = _Raw("...")
+    return one.replace(default=default, annotation=_annotation(one.annotation))
+
+
+def _annotation(annotation: object) -> object:
+    return _Raw(annotation) if isinstance(annotation, str) else annotation
 
 
 def _doc(value: object, where: str) -> str:

@@ -36,4 +36,4 @@ expect 0 powercut init suite
 expect 0 pytest -q suite
 expect 0 powercut completion bash
 expect 0 sh -c 'test -f "$(powercut cflags --json | python -c "import json, sys; print(json.load(sys.stdin)[\"include\"])")/powercut.h"'
-echo "$(basename "$wheel") works without a compiler"
+echo "${wheel##*/} works without a compiler"

@@ -40,6 +40,15 @@ def test_every_command_and_option_is_in_the_docs_and_none_that_is_not_there(root
     assert named - help_options <= options
 
 
+def test_the_index_of_commands_has_all_of_them_and_leads_to_their_pages(root: Path) -> None:
+    text = (root / "docs/commands.md").read_text()
+    index = text[: text.index("## Exit codes")]
+    for name in LEAVES:
+        (page,) = re.findall(rf"(?:\[`{name}`\]\(([a-z-]+\.md)\)|(?<!\[)`{name}`)", index)
+        there = (root / "docs" / (page or "commands.md")).read_text()
+        assert re.search(rf"^#+ `powercut {name}\b", there, re.MULTILINE), f"{name} is not in {page}"
+
+
 @pytest.mark.parametrize("name", list(LEAVES))
 def test_help_ends_with_success(name: str) -> None:
     result = CliRunner().invoke(cli, [*name.split(), "--help"])

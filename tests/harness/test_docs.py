@@ -176,13 +176,15 @@ def run_steps(commands: list[str], folder: Path) -> list[list[str]]:
     return [part.splitlines() for part in done.stdout.split(f"{MARK}\n")[:-1]]
 
 
+#: What differs from one run to the next: times and rates, and nothing else.
+CLOCK = (r"[\d,.]+ s, [\d,]+ crash states a second", r"\bin [\d.]+s\b", r"\bin [\d.]+ s\b")
+
+
 def gist(line: str) -> str:
-    """A line without what a change of the engine may rightly change: numbers, names of saved files."""
-    line = re.sub(r"\b(\w+-\w+-)[0-9a-f]{8}\b", r"\1#", line)
-    line = re.sub(r"(during|when) operation .*?\): ", r"\1 operation #: ", line)
-    line = re.sub(r"^( +#? *\d+ ) .*: OK", r"\1 #: OK", line)
-    line = re.sub(r' "[^"]*": expected .*', " #", line)
-    return re.sub(r"[\d,.]*\d", "#", line)
+    """A line without what the clock says. All other figures have to be right."""
+    for pattern in CLOCK:
+        line = re.sub(pattern, "#", line)
+    return line
 
 
 @pytest.mark.slow
@@ -192,6 +194,7 @@ def test_what_a_page_shows_is_what_its_commands_print(page: str, tmp_path: Path)
     if not steps:
         assert "```console" not in read(page)
         return
+    (tmp_path / "docs").symlink_to(ROOT / "docs")  # as in a clone, for commands that read a page
     printed = run_steps([command for command, _ in steps], tmp_path)
     assert len(printed) == len(steps)
     for (command, shown), real in zip(steps, printed, strict=True):
