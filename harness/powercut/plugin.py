@@ -58,11 +58,11 @@ class TraceItem(pytest.Item):
     def runtest(self) -> None:
         """Raises UnexpectedVerdictError, or PowercutError where the trace cannot be replayed."""
         trace = load(self.path)
-        shown = replay(trace, self._engine(trace), isolated=False)
+        shown = replay(trace, self.engine_name(trace), isolated=False)
         if not shown.expected:
             raise UnexpectedVerdictError(describe(self.path, shown))
 
-    def _engine(self, trace: Trace) -> str:
+    def engine_name(self, trace: Trace) -> str:
         """The engine to replay on: of those of the session the one of that name, else the built-in one."""
         names = engines_for(self) if KEY in self.config.stash else []
         return next(

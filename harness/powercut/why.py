@@ -119,7 +119,9 @@ def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     if fault.damage is not None:
         words = f"The engine does not notice or does not survive this: {damage_words(fault.damage)}."
         return Why(words, cause=f"damage is taken for what was written ({fault.damage.kind})")
-    when = f"With no block free before {operation_words(trace.operations, fault.state)}"
+    before = f"before {operation_words(trace.operations, fault.state)}"
+    behind = "behind the last operation" if trace.operations else "on the fresh store"
+    when = f"With no block free {before if fault.state < len(trace.operations) else behind}"
     if finding.kind == "full":
         what = f"an operation answers what it may not, or is neither done nor left undone ({finding.code})"
     else:

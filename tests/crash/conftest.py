@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import planted
 from powercut.cli import main
-
-HERE = Path(__file__).resolve().parent
-CSRC = HERE.parents[1] / "csrc"
 
 Liar = Callable[..., str]
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,17 +21,7 @@ Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 def liar(tmp_path_factory: pytest.TempPathFactory) -> Liar:
     """Builds the engine plain with one of the lies of lies.h; None: plain itself, as it is."""
     folder = tmp_path_factory.mktemp("liars")
-
-    def build(lie: str | None) -> str:
-        library = folder / f"{lie}.so"
-        if not library.exists():
-            front = ["-include", HERE / "lies.h", f"-DLIE_NAME={lie}", HERE / "liar.c"] if lie else []
-            sources = [*front, *sorted(HERE.glob("plain/*.c")), CSRC / "blockdev" / "device.c"]
-            command = [os.environ.get("CC", "cc"), "-O1", "-shared", "-fPIC", f"-I{CSRC / 'include'}"]
-            subprocess.run([*command, *map(str, sources), "-o", str(library)], check=True)
-        return str(library)
-
-    return build
+    return lambda lie: str(planted.liar(folder, lie))
 
 
 @pytest.fixture

@@ -361,12 +361,16 @@ static int liar_check(void *self, char *text, size_t text_size) {
     return PC_CORRUPT;
 }
 
+/* The name of the lie, by which saved traces know the engine. */
+#define TEXT(name) #name
+#define NAME_OF(name) TEXT(name)
+
 const struct pc_engine *powercut_engine(void) {
     static struct pc_engine engine;
 
     engine = *honest_engine();
     engine.abi_version = LIE(OLD_ABI) ? 999u : engine.abi_version;
-    engine.version = "1+liar";
+    engine.version = "1+" NAME_OF(LIE_NAME);
     engine.durability = is_durable_on_sync() ? PC_DURABLE_ON_SYNC : engine.durability;
     engine.format = liar_format;
     engine.mount = liar_mount;

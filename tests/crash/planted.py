@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: ISC
+"""Engines with a known mistake, by the version that a trace names: a bug in skink, or a lie of plain's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from powercut import mutants
+
+HERE = Path(__file__).resolve().parent
+CSRC = HERE.parents[1] / "csrc"
+
+
+def liar(folder: Path, lie: str | None) -> Path:
+    """The engine plain with one of the lies of lies.h, built in ``folder``; None: plain itself, as it is."""
+    library = folder / f"{lie}.so"
+    if not library.exists():
+        front = ["-include", HERE / "lies.h", f"-DLIE_NAME={lie}", HERE / "liar.c"] if lie else []
+        sources = [*front, *sorted(HERE.glob("plain/*.c")), CSRC / "blockdev" / "device.c"]
+        command = [os.environ.get("CC", "cc"), "-O1", "-shared", "-fPIC", f"-I{CSRC / 'include'}"]
+        subprocess.run([*command, *map(str, sources), "-o", str(library)], check=True)
+    return library
+
+
+def mutant(folder: Path, name: str) -> Path:
+    """skink with a planted bug of tests/mutants, built in ``folder``."""
+    library = folder / f"{name}.so"
+    if not library.exists():
+        (planted,) = mutants.load_mutants([name])
+        mutants.build(planted, folder)
+    return library
+
+
+def engine_of(folder: Path, name: str, version: str) -> Path | None:
+    """The engine that a trace names, built in ``folder``; None: it has no mistake that is known."""
+    _, plus, what = version.partition("+")
+    if not plus:
+        return None
+    return liar(folder, what) if name == "plain" else mutant(folder, what)
