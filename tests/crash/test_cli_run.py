@@ -132,6 +132,7 @@ def wait_for_workers(pid: int) -> None:
 
 def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "powercut", "run", "--engine", "ditto", "--seconds", "60", "--json"]
+    command += ["--html", "run.html"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
@@ -144,6 +145,9 @@ def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path) ->
     assert found["interrupted"] is True
     assert found["traces"] > 0
     assert "Traceback" not in err
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert "held, interrupted" in page
+    assert f"<dt>traces</dt><dd>{found['traces']:,}</dd>" in page
 
 
 def test_run_saves_the_traces_found_before_an_interruption(liar: Liar, tmp_path: Path) -> None:
@@ -230,8 +234,9 @@ def test_replay_refuses_what_is_no_trace(powercut_here: Powercut, tmp_path: Path
 
 
 def test_bench_crash_measures_both_block_sizes(powercut_here: Powercut) -> None:
-    done = powercut_here("bench", "crash", "--engine", "ditto", "--seconds", 0.05, "--json")
+    asked = ("--engine", "ditto", "--parts", "questions", "--seconds", 0.05, "--json")
+    done = powercut_here("bench", "crash", *asked)
     assert done.returncode == 0, done.stderr
-    figures = report(done)["crash"]
-    assert {one["block_size"] for one in figures} == {512, 4096}
-    assert all(one["states_per_second"] > 0 and one["states"] > 100 for one in figures)
+    rows = report(done)["rows"]
+    assert {one["block_size"] for one in rows} == {512, 4096}
+    assert all(one["judged_per_second"] > 0 and one["judged"] > 100 for one in rows)
