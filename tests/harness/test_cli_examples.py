@@ -50,7 +50,8 @@ def own(name: str) -> Command:
 
 def words_of(line: str) -> list[str]:
     """The arguments of the one call of powercut in an example's line."""
-    words = shlex.split(re.sub(r'[$()"]', " ", line))
+    inner = re.search(r"\$\((powercut [^)]*)\)", line)
+    words = shlex.split(inner[1] if inner else line)
     start = words.index("powercut") + 1
     rest = words[start:]
     return rest[: next((at for at, word in enumerate(rest) if word in ENDS), len(rest))]
