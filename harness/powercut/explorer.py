@@ -9,7 +9,7 @@ from typing import Any
 
 from powercut.devices import RULES, DeviceModel
 from powercut.errors import PowercutError
-from powercut.fault import CUTS_MAX, DAMAGES, KINDS, TEARS, WINDOW, Cut, Damage, Fault, Tear
+from powercut.fault import CUTS_MAX, DAMAGES, KINDS, PARENTS, TEARS, WINDOW, Cut, Damage, Fault, Tear
 from powercut.hashes import Hash
 from powercut.native import ffi, lib
 from powercut.ops import CODES
@@ -97,10 +97,6 @@ class Count:
 
 #: Counts by (device model, kind); the model is empty for kinds that every device allows.
 Counts = dict[tuple[str, str], Count]
-
-
-#: Kinds of crash state whose recovery is cut for nested ones.
-PARENTS = frozenset({"prefix", "torn", "reorder", "full"})
 
 
 def is_exhaustive(counts: Counts, model: str, kind: str) -> bool:

@@ -44,6 +44,9 @@ DAMAGES = (
     "erase_nothing",
 )
 
+#: Kinds of crash state whose recovery is cut for nested ones.
+PARENTS = frozenset({"prefix", "torn", "reorder", "full"})
+
 #: Events before a cut that can still be lost.
 WINDOW = 64
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from powercut.explorer import PARENTS
-from powercut.fault import KINDS
+from powercut.fault import KINDS, PARENTS
 from powercut.suite.counts import Counts, States, by_kind
 from powercut.suite.settings import Settings
 
