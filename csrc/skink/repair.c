@@ -84,15 +84,25 @@ bool store_tail_is_right(const struct mdir *m) {
     return m->next != NULL ? pair_same(m->tail, m->next->pair) : pair_is_null(m->tail);
 }
 
+static bool has_hidden(const struct mdir *m) {
+    for (uint32_t id = 0; id < m->count; id++) {
+        if (m->entries[id]->hidden) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Makes the tails on the device follow the thread in memory, the last first: what a tail is about to point
- * at is in order by then. */
+ * at is in order by then. This comes before a move is finished, since a block that the thread knows a pair by
+ * may be the one that a commit to the pair erases; but a pair whose ids the pending move counts on waits. */
 static int mend_tails(struct skink *s) {
     struct mdir *last = s->thread;
     while (last->next != NULL) {
         last = last->next;
     }
     for (struct mdir *m = last; m != NULL; m = m->prev) {
-        if (!store_tail_is_right(m)) {
+        if (!store_tail_is_right(m) && !has_hidden(m)) {
             struct change c;
             change_init(&c, s, m);
             change_tail(&c, m->next, m->hard && m->next != NULL && m->next->dir == m->dir);
@@ -299,10 +309,13 @@ int store_make_ready(struct skink *s) {
         code = raise_version(s);
     }
     if (code == SKINK_OK) {
+        code = mend_tails(s);
+    }
+    if (code == SKINK_OK) {
         code = finish_move(s);
     }
     if (code == SKINK_OK) {
-        code = mend_tails(s);
+        code = mend_tails(s); /* that of the move's pair, which hides nothing now */
     }
     if (code == SKINK_OK) {
         code = store_drop_orphans(s);
