@@ -102,5 +102,8 @@ void settings_read(struct settings *ret_settings) {
                                                         .seed = numbers[4],
                                                         .last = UINT64_MAX,
                                                         .max_violations = 1};
+    if (read_numbers("POWERCUT_FUZZ_HANG", &ret_settings->hang_seconds, 1) != 1) {
+        refuse("POWERCUT_FUZZ_HANG", "has no number");
+    }
     read_models(ret_settings);
 }

@@ -17,7 +17,8 @@ struct settings_model {
 
 struct settings {
     const struct pc_engine *engine;
-    const char *findings; /* the folder that they go to */
+    const char *findings;  /* the folder that they go to */
+    uint64_t hang_seconds; /* what one crash state may take */
     size_t model_count;
     struct settings_model models[SETTINGS_MODELS_MAX];
     struct pc_explore_options explore; /* without models */
@@ -25,6 +26,7 @@ struct settings {
 
 /* POWERCUT_FUZZ_ENGINE: the library. POWERCUT_FUZZ_FINDINGS: the folder.
  * POWERCUT_FUZZ_EXPLORE: kinds, nested kinds, depth, samples, seed: numbers with a space between them.
+ * POWERCUT_FUZZ_HANG: seconds.
  * POWERCUT_FUZZ_MODELS: the numbers of struct settings_model, nine for each. Ends the process where they cannot be. */
 void settings_read(struct settings *ret_settings);
 

@@ -7,6 +7,7 @@
  */
 #include "target.h"
 
+#include "hang.h"
 #include "mutate.h"
 #include "settings.h"
 #include "workload.h"
@@ -20,6 +21,7 @@
 /* Before the first input is run libFuzzer calls LLVMFuzzerInitialize, which has nowhere else to put this. */
 static struct {
     struct settings settings;
+    struct pc_watch watch;
     uint32_t found[16]; /* by kind of violation; 0: the uncut run itself fails */
 } fuzzer;
 
@@ -27,7 +29,17 @@ static struct {
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
     settings_read(&fuzzer.settings);
+    fuzzer.settings.explore.watch = &fuzzer.watch;
+    if (hang_look(&fuzzer.watch, fuzzer.settings.hang_seconds) != PC_OK) {
+        fprintf(stderr, "powercut fuzz: no thread can be started\n");
+        exit(2);
+    }
     return 0;
+}
+
+/* Something was done besides crash states. */
+static void beat(void) {
+    (void)__atomic_fetch_add(&fuzzer.watch.beats, 1, __ATOMIC_RELAXED);
 }
 
 /* --- findings --------------------------------------------------------------------------------------- */
@@ -84,10 +96,12 @@ static void run_workload(const struct input *in, const struct workload *workload
     uint32_t kind;
     int code = pc_run_record(engine, &options, workload->ops, workload->op_count, &run);
 
+    beat();
     if (code != PC_OK) {
         return; /* no engine takes every device */
     }
     code = account_take(engine, &in->geometry, workload, &account);
+    beat();
     if (code == PC_OK) {
         kind = explore(run, &in->geometry, &account, workload->op_count);
         account_release(&account);
@@ -106,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input *in = malloc(sizeof(*in));
     struct workload workload;
 
+    beat();
     if (in != NULL) {
         input_read(in, data, size);
         input_restrict(in, fuzzer.settings.engine);

@@ -367,7 +367,8 @@ static int build_check(struct build *b) {
     for (uint32_t i = 0; i < m->count; i++) {
         const struct entry *e = m->entries[i];
         bool dir = e->type == TAG_DICTIONARY || e->type == TAG_CONDEMNED;
-        if (dir != (e->form == FORM_DIR) || (e->type == TAG_SUPERBLOCK && (i > 0 || e->form != FORM_INLINE)) ||
+        if (dir != (e->form == FORM_DIR) ||
+            (e->type == TAG_SUPERBLOCK && (i > 0 || e->form != FORM_INLINE)) ||
             (e->form == FORM_CTZ && e->size > 0x7fffffffu)) {
             return SKINK_CORRUPT;
         }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
@@ -308,8 +309,9 @@ class Campaign:
             self.tally.failures.append(Failure(worker.index, trace, claimed))
         if others:
             self.tally.unclaimed_total += 1
-            if len(self.tally.unclaimed) < UNCLAIMED_MAX:
-                self.tally.unclaimed.append(Failure(worker.index, trace, others))
+            # The first by their numbers, whichever worker was quicker.
+            insort(self.tally.unclaimed, Failure(worker.index, trace, others), key=lambda one: one.index)
+            del self.tally.unclaimed[UNCLAIMED_MAX:]
 
 
 def failure_kind(failure: Failure) -> str:

@@ -10,6 +10,7 @@ engine and by the model in SQL.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import subprocess
@@ -17,8 +18,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+from powercut.campaign import HANG_SECONDS
 from powercut.corpus import OPS_MAX, SHAPES, name_of, pack, restrict, trace_of
 from powercut.devices import RULES, DeviceModel
 from powercut.engine import Engine
@@ -49,13 +52,19 @@ FUZZED = ("prefix", "torn", "reorder", "nested")
 #: Bytes of an input besides its operations.
 _HEAD = 512
 
-#: Seconds after which an input counts as hanging.
-_HANG_SECONDS = 20
+#: Seconds for which an input may be slow: the driver itself looks at what hangs, by the crash state.
+_SLOW = 10**6
+
+#: Seconds for the input at hand, when the time is over.
+_GRACE = 2.0
 
 _STATUS = re.compile(
     r"^(?:#(\d+)\s+\S+\s+cov: (\d+) ft: .*|stat::number_of_executed_units: *(\d+))$", re.MULTILINE
 )
-_SUMMARY = re.compile(r"^(?:SUMMARY: (.*)|.*Test unit written to (\S+))$", re.MULTILINE)
+_SUMMARY = re.compile(
+    r"^(?:SUMMARY: (.*)|.*Test unit written to (\S+)|powercut fuzz: hang: (.*))$", re.MULTILINE
+)
+_STATES = re.compile(r"^powercut fuzz: states (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class FuzzPlan:
     """How to fuzz. ``ops``: operations in an input, at most. ``explore``, ``models``: what is explored while
-    fuzzing goes on. ``seed``: of libFuzzer's draws."""
+    fuzzing goes on. ``seed``: of libFuzzer's draws. ``hang_seconds``: what one crash state may take, in
+    processor time, or ten times as much by the clock."""
 
     work: Path
     seconds: float = 60.0
@@ -78,6 +88,7 @@ class FuzzPlan:
     seed: int = 1
     explore: Explore = PREFIXES
     models: tuple[DeviceModel, ...] = ()
+    hang_seconds: float = HANG_SECONDS
 
     @property
     def corpus(self) -> Path:
@@ -92,10 +103,11 @@ class FuzzPlan:
 
 @dataclass(slots=True)
 class Fuzzed:
-    """What came of it. ``edges`` of the engine that were reached; ``fatal``: by the name of its file, what a
-    sanitizer or libFuzzer said of an input that ended the process."""
+    """What came of it. ``states``: crash states dealt with, at least; ``edges`` of the engine that were
+    reached; ``fatal``: by the name of its file, what was said of an input that ended the process."""
 
     executions: int = 0
+    states: int = 0
     edges: int = 0
     seconds: float = 0.0
     interrupted: bool = False
@@ -217,6 +229,7 @@ def environment(plan: FuzzPlan, target: Target) -> dict[str, str]:
         "ASAN_OPTIONS": _ASAN,
         "POWERCUT_FUZZ_ENGINE": str(target.library),
         "POWERCUT_FUZZ_FINDINGS": str(plan.findings.resolve()),
+        "POWERCUT_FUZZ_HANG": str(math.ceil(plan.hang_seconds)),
         "POWERCUT_FUZZ_EXPLORE": " ".join(map(str, _explore_numbers(plan.explore))),
         "POWERCUT_FUZZ_MODELS": " ".join(str(one) for model in plan.models for one in _model_numbers(model)),
     }
@@ -265,7 +278,8 @@ class _Process:
             str(self._target.driver),
             f"-max_total_time={left}",
             f"-max_len={room(plan)}",
-            f"-timeout={_HANG_SECONDS}",
+            "-timeout=0",
+            f"-report_slow_units={_SLOW}",
             "-rss_limit_mb=2000",
             "-reload=10",
             "-print_final_stats=1",
@@ -291,7 +305,10 @@ class _Process:
     def going(self) -> bool:
         """Whether it still runs, or does again. Raises PowercutError where it cannot."""
         if self._process.poll() is None:
-            return True
+            if time.monotonic() < self._until + _GRACE:
+                return True
+            self.end()  # libFuzzer looks at the clock between inputs alone
+            return False
         if self._process.returncode == 2:
             lines = [line for line in self.text.splitlines() if line.startswith("powercut fuzz: ")]
             raise PowercutError(f"The fuzzer gave up: {lines[-1] if lines else 'see ' + str(self._log)}.")
@@ -341,7 +358,7 @@ def fuzz(plan: FuzzPlan, target: Target, progress: Callable[[Fuzzed], None]) -> 
 def _look(made: Fuzzed, processes: Sequence[_Process], start: float) -> None:
     """Reads what the processes said so far."""
     made.seconds = time.monotonic() - start
-    made.executions = 0
+    made.executions = made.states = 0
     for one in processes:
         text = one.text
         last = 0
@@ -350,16 +367,25 @@ def _look(made: Fuzzed, processes: Sequence[_Process], start: float) -> None:
             made.executions += count - last if count >= last else count
             last = 0 if status[3] else count  # the last of a process
             made.edges = max(made.edges, int(status[2] or 0))
+        made.states += _states(text)
         made.fatal |= _fatal(text)
+
+
+def _states(text: str) -> int:
+    """What the processes that wrote a log say of crash states: each counts from 0 and tells it often."""
+    told = [int(status[1]) for status in _STATES.finditer(text)]
+    return sum(now for now, then in pairwise([*told, 0]) if then < now)
 
 
 def _fatal(text: str) -> dict[str, str]:
     """What ended a process, by the name of the file that the input was written to."""
-    found, summary = {}, ""
+    found, summary, hang = {}, "", ""
     for line in _SUMMARY.finditer(text):
+        hang = line[3] or hang
         summary = re.sub(r" \([^)]*\)", "", line[1] or "") or summary
         if line[2]:
-            found[Path(line[2]).name] = summary
+            found[Path(line[2]).name] = hang or summary
+            hang = ""
     return found
 
 

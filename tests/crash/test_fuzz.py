@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import resource
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from powercut.corpus import name_of, pack, restrict, unpack
+from powercut.devices import named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.faultfile import Explore
 from powercut.fuzz import (
     DRIVER_SOURCES,
     CorpusSource,
@@ -78,7 +83,8 @@ def inputs(folder: Path, engine: Engine, count: int = 12) -> list[Path]:
 def test_an_engine_that_is_right_is_accused_of_nothing(liar: Liar, run: Run, tmp_path: Path) -> None:
     library = liar(None)
     done = run(library, "run", *inputs(tmp_path, Engine.load(library)))
-    assert (done.stderr, kept(FuzzPlan(tmp_path), findings_only=True)) == ("", ())
+    assert re.fullmatch(r"(powercut fuzz: states \d+\n)+", done.stderr)
+    assert kept(FuzzPlan(tmp_path), findings_only=True) == ()
 
 
 @pytest.mark.parametrize("lie", ["LATE", "STALE", "HEAD_FIRST", "IN_PLACE"])
@@ -90,7 +96,7 @@ def test_what_the_target_accuses_the_model_accuses_too(
     done = run(library, "run", *inputs(tmp_path, engine))
     found = kept(FuzzPlan(tmp_path), findings_only=True)
     assert found
-    assert done.stderr.count("powercut fuzz: ") == len(found)
+    assert done.stderr.count("/violation-") == len(found)
     source = CorpusSource(found, EngineRef(engine.name, engine.version), engine.capabilities)
     for index in range(len(found)):
         assert not run_trace(source.trace(index), engine).held
@@ -131,7 +137,8 @@ def test_any_bytes_can_be_run(liar: Liar, run: Run, tmp_path: Path) -> None:
     for index in range(20):
         files.append(tmp_path / f"bytes{index}")
         files[-1].write_bytes(draw.randbytes(draw.randrange(200)))
-    assert run(liar(None), "run", *files).stderr == ""
+    done = run(liar(None), "run", *files)
+    assert re.fullmatch(r"(powercut fuzz: states \d+\n)+", done.stderr)
 
 
 def test_the_first_corpus_fits_and_goes_round_the_devices(tmp_path: Path) -> None:
@@ -155,6 +162,32 @@ def test_a_corpus_source_leaves_out_what_the_engine_cannot_do(tmp_path: Path) ->
     assert source.trace(0).note == "fuzzer input input"
 
 
+def test_an_engine_that_hangs_ends_the_target_which_says_so(liar: Liar, run: Run, tmp_path: Path) -> None:
+    one = inputs(tmp_path, Engine.load(liar(None)), 1)[0]
+    plan = FuzzPlan(tmp_path, hang_seconds=1)
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        run(liar("HANGS"), "run", one, plan=plan)
+    assert ended.value.returncode == -signal.SIGABRT
+    assert re.search(
+        r"^powercut fuzz: hang: no progress for [1-9]\d* seconds", ended.value.stderr, re.MULTILINE
+    )
+
+
+def test_many_crash_states_are_no_hang_and_are_counted(liar: Liar, run: Run, tmp_path: Path) -> None:
+    """What one crash state may take is a second here; all of them together take several."""
+    library = liar(None)
+    files = inputs(tmp_path, Engine.load(library), 2)
+    explore = Explore(kinds=("prefix", "torn"))
+    plan = FuzzPlan(tmp_path, hang_seconds=1, explore=explore, models=named(("nand",)))
+    start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = run(library, "run", *files[1:] * 2, plan=plan)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start > 1.5
+    assert kept(plan, findings_only=True) == ()
+    told = [int(line.rpartition(" ")[2]) for line in done.stderr.splitlines()]
+    assert told == sorted(told)
+    assert told[-1] > 10_000
+
+
 # --- libFuzzer's side, with a script in the place of the driver --------------------------------------------
 
 STAND_IN = """#!/bin/sh
@@ -163,11 +196,17 @@ echo '#7 INITED cov: 12 ft: 9 corp: 3/100b exec/s: 0 rss: 34Mb' >&2
 for last in "$@"; do :; done
 if mkdir "$last/../once" 2>/dev/null; then
     echo '#100 NEW    cov: 40 ft: 90 corp: 5/1Kb lim: 4 exec/s: 0' >&2
+    echo 'powercut fuzz: states 70' >&2
+    echo 'powercut fuzz: states 700' >&2
     echo 'SUMMARY: AddressSanitizer: heap-use-after-free mount.c:12 in mount_it' >&2
     echo 'artifact_prefix=; Test unit written to findings/crash-0123' >&2
     echo 'stat::number_of_executed_units: 120' >&2
     exit 77
 fi
+echo 'powercut fuzz: states 30' >&2
+echo 'powercut fuzz: hang: no progress for 61 seconds of processor time' >&2
+echo 'SUMMARY: libFuzzer: deadly signal' >&2
+echo 'artifact_prefix=; Test unit written to findings/crash-4567' >&2
 echo '#50 DONE   cov: 44 ft: 95 corp: 6/1Kb lim: 4 exec/s: 0' >&2
 """
 
@@ -186,9 +225,20 @@ def test_a_driver_that_an_input_ended_is_started_again_and_all_is_counted(tmp_pa
     told: list[int] = []
     made = fuzz(plan, stand_in(tmp_path, STAND_IN), lambda now: told.append(now.executions))
     assert (made.executions, made.edges, made.interrupted) == (170, 44, False)
-    assert made.fatal == {"crash-0123": "AddressSanitizer: heap-use-after-free mount.c:12 in mount_it"}
+    assert made.states == 730
+    assert made.fatal == {
+        "crash-0123": "AddressSanitizer: heap-use-after-free mount.c:12 in mount_it",
+        "crash-4567": "no progress for 61 seconds of processor time",
+    }
     assert told[-1] == 170
     assert list(plan.corpus.iterdir()) == []
+
+
+def test_an_input_that_takes_long_does_not_take_more_than_its_time(tmp_path: Path) -> None:
+    script = "#!/bin/sh\necho 'INFO: Loaded 1 modules' >&2\necho '#3 NEW cov: 5 ft: 9' >&2\nexec sleep 60\n"
+    made = fuzz(FuzzPlan(tmp_path, seconds=1), stand_in(tmp_path, script), lambda _: None)
+    assert (made.executions, made.fatal, made.interrupted) == (3, {}, False)
+    assert made.seconds < 30
 
 
 def test_an_engine_that_does_not_tell_where_it_was_is_told_so(tmp_path: Path) -> None:

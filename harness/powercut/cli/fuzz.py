@@ -57,7 +57,16 @@ class Request:
         """The part that is about fuzzing. It accuses the engine of nothing that it does not claim."""
         exploring, claims = self.exploring, engine.claims()
         models = tuple(one for one in exploring.models if exploring.options.strict or one.name in claims)
-        return FuzzPlan(self.work, self.seconds, self.jobs, self.ops, self.seed, exploring.explore, models)
+        return FuzzPlan(
+            self.work,
+            self.seconds,
+            self.jobs,
+            self.ops,
+            self.seed,
+            exploring.explore,
+            models,
+            exploring.hang_seconds,
+        )
 
 
 @click.command(
@@ -176,6 +185,7 @@ class _Judge:
         findings = [path for path in self._files if path.parent != self._corpus]
         return {
             "executions": fuzzed.executions,
+            "states": fuzzed.states,
             "edges": fuzzed.edges,
             "corpus": len(corpus),
             "seconds": round(fuzzed.seconds, 3),
@@ -193,8 +203,9 @@ class _Judge:
     def _lines(self, report: dict[str, Any]) -> list[str]:
         judged = report["judged"]
         lines = [
-            f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['edges']:,} edges of the "
-            f"engine reached; {report['corpus']:,} inputs kept in {self._corpus}",
+            f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['states']:,} crash "
+            f"states, {report['edges']:,} edges of the engine reached; {report['corpus']:,} inputs kept in "
+            f"{self._corpus}",
         ]
         for one in report["findings"][:FINDINGS_SHOWN]:
             words = one["words"] or "a crash state is not what the engine showed without a cut"
