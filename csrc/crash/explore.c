@@ -136,11 +136,21 @@ static size_t job_count(const struct exploration *x) {
 
 /* --- batches ---------------------------------------------------------------------------------------- */
 
+/* Was there one that stands for this? If not, it is the first of its kind. Errors: PC_NO_MEMORY. */
+static int is_known(struct exploration *x, const struct item *item) {
+    struct pc_hash marked = mark_model(x, &item->state, item->hash);
+
+    if (item->fault != NULL) {
+        return 0;
+    }
+    return seen_has(&x->seen, item->hash) ? 1 : seen_put(&x->seen, marked);
+}
+
 /* The first of its kind is judged. */
 static int find_identical(struct exploration *x) {
     for (size_t i = 0; i < x->item_count; i++) {
         struct item *item = &x->items[i];
-        int known = item->fault != NULL ? 0 : seen_put(&x->seen, item->hash);
+        int known = is_known(x, item);
 
         if (known < 0) {
             return known;
@@ -209,7 +219,7 @@ static int explore_all(struct exploration *x, struct worker *workers, size_t job
 }
 
 static void add_counts(const struct exploration *x, const struct pc_count *counts) {
-    for (size_t i = 0; counts != NULL && i < x->model_count * PC_FAULT_KINDS; i++) {
+    for (size_t i = 0; counts != NULL && i < count_counts(x); i++) {
         x->counts[i].total += counts[i].total;
         x->counts[i].sampled += counts[i].sampled;
         x->counts[i].beyond += counts[i].beyond;
@@ -283,7 +293,7 @@ static int init(struct exploration *x, const struct pc_run *run, const struct pc
         x->kinds &= ~(1u << PC_FAULT_FULL);
     }
     x->room = malloc(run->geometry.block_size);
-    x->counts = calloc(x->model_count * PC_FAULT_KINDS, sizeof(*x->counts));
+    x->counts = calloc(count_counts(x), sizeof(*x->counts));
     if (x->room == NULL || x->counts == NULL) {
         return PC_NO_MEMORY;
     }

@@ -116,8 +116,9 @@ struct generator {
 int generate(struct exploration *x, struct generator *generator, int *ret_more);
 /* Puts one more state into the batch. */
 int batch_add(struct exploration *x, const struct state *state, int sampled);
-struct pc_count *count_of(const struct exploration *x, struct pc_count *counts, uint32_t model,
-                          uint32_t kind);
+/* `model`: the model_count of the exploration stands for none in particular, of nested states alone. */
+struct pc_count *count_of(const struct exploration *x, struct pc_count *counts, size_t model, uint32_t kind);
+size_t count_counts(const struct exploration *x); /* in one such array */
 
 /* hash.c: the hashes of a group of states. */
 int hash_group(struct worker *worker, size_t first, size_t end);
@@ -144,8 +145,13 @@ struct pc_fault fault_of_state(const struct state *state);
 struct state state_of_fault(const struct pc_fault *fault);
 int fault_equal(const struct pc_fault *a, const struct pc_fault *b);
 int fault_is_possible(const struct pc_run *run, const struct pc_fault *fault);
+int fault_is_free(const struct pc_fault *fault); /* every device allows it: nothing is torn or lost */
 
 /* The state's position: what it has to be equal in with another to be judged alike. */
 struct pc_hash state_position(const struct exploration *x, const struct state *state);
+
+/* The position with the model, where the ways in which recovery is cut in its turn depend on that. A state
+ * of no model in particular is cut as all of them allow, and stands for those of each. */
+struct pc_hash mark_model(const struct exploration *x, const struct state *state, struct pc_hash position);
 
 #endif

@@ -60,6 +60,15 @@ int fault_is_possible(const struct pc_run *run, const struct pc_fault *fault) {
     return cut_is_possible(run, cut);
 }
 
+int fault_is_free(const struct pc_fault *fault) {
+    for (uint32_t i = 0; i < fault->depth; i++) {
+        if (fault->cuts[i].lost != 0 || fault->cuts[i].torn != PC_TEAR_NONE) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int cut_equal(const struct pc_cut *a, const struct pc_cut *b) {
     return a->at == b->at && a->lost == b->lost && a->torn == b->torn && a->back == b->back &&
            a->unit == b->unit && a->a == b->a && a->b == b->b;

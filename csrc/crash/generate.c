@@ -11,9 +11,12 @@
 
 enum { PHASE_CUTS = 0, PHASE_DAMAGE = 1, PHASE_FULL = 2, PHASE_END = 3 };
 
-struct pc_count *count_of(const struct exploration *x, struct pc_count *counts, uint32_t model,
-                          uint32_t kind) {
-    return &counts[(model < x->model_count ? model : 0) * PC_FAULT_KINDS + kind];
+struct pc_count *count_of(const struct exploration *x, struct pc_count *counts, size_t model, uint32_t kind) {
+    return &counts[(model <= x->model_count ? model : 0) * PC_FAULT_KINDS + kind];
+}
+
+size_t count_counts(const struct exploration *x) {
+    return (x->model_count + 1) * PC_FAULT_KINDS;
 }
 
 int batch_add(struct exploration *x, const struct state *state, int sampled) {

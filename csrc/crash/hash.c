@@ -107,13 +107,19 @@ struct pc_hash state_position(const struct exploration *x, const struct state *s
     int damage = state->kind == PC_FAULT_DAMAGE;
     struct run_position position =
         damage ? x->run->positions[state->cut.at] : run_position_of(x->run, &state->cut);
-    uint64_t parts[4] = {position.done, (uint64_t)position.in_flight, (uint64_t)damage, 0};
+    uint64_t parts[3] = {position.done, (uint64_t)position.in_flight, (uint64_t)damage};
 
-    /* How recovery is cut in its turn depends on the model. */
-    if (x->depth > 1 && (x->options->nested_kinds & ~(1u << PC_FAULT_PREFIX)) != 0) {
-        parts[3] = 1 + state->model;
-    }
     return pc_hash_bytes(parts, sizeof(parts), 1);
+}
+
+struct pc_hash mark_model(const struct exploration *x, const struct state *state, struct pc_hash position) {
+    uint64_t model = state->model;
+
+    if (x->depth == 1 || x->model_count == 1 || (x->options->nested_kinds & ~(1u << PC_FAULT_PREFIX)) == 0 ||
+        (state->cut.lost == 0 && state->cut.torn == PC_TEAR_NONE) || state->kind == PC_FAULT_DAMAGE) {
+        return position;
+    }
+    return pc_hash_add(position, pc_hash_bytes(&model, sizeof(model), 4));
 }
 
 static int hash_item(struct worker *worker, struct item *item) {

@@ -33,6 +33,22 @@ static int grow(struct seen *seen) {
     return PC_OK;
 }
 
+/* No hash is all zeros: that is an empty place. */
+static struct pc_hash never_zero(struct pc_hash hash) {
+    hash.lo |= (uint64_t)(hash.lo == 0 && hash.hi == 0);
+    return hash;
+}
+
+int seen_has(const struct seen *seen, struct pc_hash hash) {
+    const struct pc_hash *place;
+
+    if (seen->places == NULL) {
+        return 0;
+    }
+    place = place_of(seen, never_zero(hash));
+    return place->lo != 0 || place->hi != 0;
+}
+
 int seen_put(struct seen *seen, struct pc_hash hash) {
     struct pc_hash *place;
 
@@ -41,9 +57,7 @@ int seen_put(struct seen *seen, struct pc_hash hash) {
             return PC_NO_MEMORY;
         }
     }
-    if (hash.lo == 0 && hash.hi == 0) {
-        hash.lo = 1;
-    }
+    hash = never_zero(hash);
     place = place_of(seen, hash);
     if (place->lo != 0 || place->hi != 0) {
         return 1;

@@ -15,6 +15,7 @@ struct seen {
 
 /* Puts a hash into the set. Returns 1 if it was there already, 0 if not, PC_NO_MEMORY. */
 int seen_put(struct seen *seen, struct pc_hash hash);
+int seen_has(const struct seen *seen, struct pc_hash hash);
 void seen_release(struct seen *seen);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * work.c: judges a group of crash states on one thread's devices, and the cuts of their recoveries below them.
+ * work.c: judges a group of crash states on one thread's devices.
  */
-#include "explore.h"
+#include "work.h"
 
 #include "damage.h"
+#include "recovery.h"
 #include "run.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 /* --- a thread's devices ---------------------------------------------------------------------------- */
 
-static int nests(const struct exploration *x, uint32_t level) {
+int nests(const struct exploration *x, uint32_t level) {
     return level + 1 < x->depth;
 }
 
@@ -41,7 +42,7 @@ static int worker_init(struct worker *worker) {
 
     worker->ready = 1;
     worker->room = malloc(geometry->block_size);
-    worker->counts = calloc(worker->x->model_count * PC_FAULT_KINDS, sizeof(*worker->counts));
+    worker->counts = calloc(count_counts(worker->x), sizeof(*worker->counts));
     if (worker->room == NULL || worker->counts == NULL) {
         return PC_NO_MEMORY;
     }
@@ -93,7 +94,7 @@ static void tell_end(const struct worker *worker) {
     }
 }
 
-static void tell_passed(const struct worker *worker) {
+void tell_passed(const struct worker *worker) {
     if (worker->x->options->watch != NULL) {
         (void)__atomic_fetch_add(&worker->x->options->watch->progress, 1, __ATOMIC_RELAXED);
     }
@@ -112,9 +113,7 @@ static int is_skipped(const struct worker *worker) {
     return 0;
 }
 
-/* Judges what is on the level's patch. Returns 1 if states below it may be looked at. */
-static int judge_here(struct worker *worker, uint32_t i, const struct subject *subject,
-                      struct pc_count *count) {
+int judge_here(struct worker *worker, uint32_t i, const struct subject *subject, struct pc_count *count) {
     struct exploration *x = worker->x;
     struct pc_violation violation = {0};
     struct verdict verdict;
@@ -139,176 +138,6 @@ static int judge_here(struct worker *worker, uint32_t i, const struct subject *s
     violation.fault = worker->fault;
     worker->code = add_found(x, worker->number, &violation);
     return 0;
-}
-
-/* --- cuts of recoveries ----------------------------------------------------------------------------- */
-
-/* The cuts of one recovery, at one level. */
-struct nest {
-    struct worker *worker;
-    uint32_t level;
-    const struct subject *parent;
-    const struct pc_fault *only; /* this state, or what is on the way to it; NULL: all */
-};
-
-static void explore_below(struct worker *worker, uint32_t level, const struct subject *parent,
-                          const struct pc_fault *only);
-
-static struct script *script_above(const struct nest *nest) {
-    return &nest->worker->levels[nest->level - 1].stage.script;
-}
-
-static struct pc_count *nested_count(const struct worker *worker) {
-    return count_of(worker->x, worker->counts, worker->fault.model, PC_FAULT_NESTED);
-}
-
-/* Is the same allowed after the first a and the first b events? */
-static int same_permit(struct script *script, size_t a, size_t b) {
-    struct permit p = script_permit(script, a), q;
-    int local = p.stores == script->between;
-    struct pc_hash copy[2] = {script->between[0], script->between[1]};
-
-    q = script_permit(script, b);
-    if (!local || q.stores != script->between) {
-        return p.stores == q.stores && p.count == q.count;
-    }
-    return p.count == q.count && memcmp(copy, q.stores, q.count * sizeof(copy[0])) == 0;
-}
-
-/* Whether a cut leaves the same as the cut one event before it: the event changed nothing, and the same is
- * allowed. */
-static int is_repetition(const struct nest *nest, const struct state *state) {
-    struct script *script = script_above(nest);
-    size_t at = (size_t)state->cut.at;
-    struct bd_event event;
-
-    if (state->kind != PC_FAULT_PREFIX || (nest->worker->x->options->keep & PC_KEEP_IDENTICAL) != 0 ||
-        nest->only != NULL || at <= script->first + 1) {
-        return 0;
-    }
-    pc_run_event(script->run, at - 1, &event);
-    return !event_is_effective(&script->run->geometry, &event) && same_permit(script, at - 1, at);
-}
-
-static int nested_state(void *ctx, const struct state *state, int sampled) {
-    struct nest *nest = ctx;
-    struct worker *worker = nest->worker;
-    struct level *level = &worker->levels[nest->level];
-    struct subject subject = *nest->parent;
-    struct pc_count *count = nested_count(worker);
-
-    if (state->kind == PC_FAULT_PREFIX && state->cut.at == script_above(nest)->first && nest->only == NULL) {
-        return PC_OK; /* the parent itself */
-    }
-    count->total++;
-    count->sampled += (uint64_t)(sampled != 0);
-    if (is_repetition(nest, state)) {
-        count->identical++;
-        tell_passed(worker);
-        return PC_OK;
-    }
-    if (worker->fault.kind != PC_FAULT_FULL) {
-        worker->fault.kind = PC_FAULT_NESTED;
-    }
-    worker->fault.depth = nest->level + 1;
-    worker->fault.cuts[nest->level] = state->cut;
-    worker->code = state_build(&state->cut, &level->media, &level->patch);
-    if (worker->code != PC_OK) {
-        return worker->code;
-    }
-    subject.kind = PC_FAULT_NESTED;
-    subject.damage = NULL;
-    subject.permit = state->cut.torn != PC_TEAR_NONE && state->cut.back == 0
-                         ? script_permit_during(script_above(nest), (size_t)state->cut.at)
-                         : script_permit(script_above(nest), (size_t)state->cut.at);
-    subject.depth = nest->level + 1;
-    if (judge_here(worker, nest->level, &subject, count)) {
-        explore_below(worker, nest->level, &subject, nest->only);
-    }
-    worker->fault.depth = nest->level;
-    return worker->code;
-}
-
-static void nested_beyond(void *ctx, uint32_t kind, uint32_t model) {
-    const struct nest *nest = ctx;
-
-    (void)kind;
-    (void)model;
-    nested_count(nest->worker)->beyond++;
-}
-
-static struct states_wanted nested_wanted(const struct worker *worker, struct nest *nest) {
-    const struct pc_explore_options *options = worker->x->options;
-    struct states_wanted wanted = {.kinds = options->nested_kinds,
-                                   .samples = options->samples,
-                                   .seed = options->seed,
-                                   .fn = nested_state,
-                                   .beyond = nested_beyond,
-                                   .ctx = nest,
-                                   .room = worker->room};
-
-    if (wanted.kinds == 0) {
-        wanted.kinds = 1u << PC_FAULT_PREFIX;
-    }
-    if (options->model_count > 0) { /* the device is the one of the first cut */
-        wanted.models =
-            &options->models[worker->fault.model < options->model_count ? worker->fault.model : 0];
-        wanted.model_count = 1;
-    }
-    return wanted;
-}
-
-/* One cut of the recovery that was asked for by itself. */
-static void explore_only(struct nest *nest) {
-    struct worker *worker = nest->worker;
-    struct state state = {.kind = PC_FAULT_NESTED, .cut = nest->only->cuts[nest->level]};
-
-    if (!cut_is_possible(script_above(nest)->run, &state.cut)) {
-        worker->code = PC_INVALID_ARGUMENT;
-        return;
-    }
-    worker->code = media_move(&worker->levels[nest->level].media, (size_t)state.cut.at);
-    if (worker->code == PC_OK) {
-        (void)nested_state(nest, &state, 0);
-    }
-}
-
-static void explore_all(struct nest *nest) {
-    struct worker *worker = nest->worker;
-    const struct script *script = script_above(nest);
-    struct level *level = &worker->levels[nest->level];
-    struct states_wanted wanted = nested_wanted(worker, nest);
-
-    for (size_t at = script->first; at <= script->end && worker->code == PC_OK; at++) {
-        worker->code = media_move(&level->media, at);
-        if (worker->code == PC_OK) {
-            (void)states_at(&wanted, &level->media);
-        }
-    }
-}
-
-/* Cuts the recovery that was just recorded at `level`, in every way or in the one that is asked for. */
-static void explore_below(struct worker *worker, uint32_t level, const struct subject *parent,
-                          const struct pc_fault *only) {
-    struct nest nest = {.worker = worker, .level = level + 1, .parent = parent, .only = only};
-    uint32_t kind = worker->fault.kind;
-
-    if (!nests(worker->x, level) || worker->code != PC_OK || (only != NULL && only->depth <= level + 1)) {
-        return;
-    }
-    worker->code = script_close(&worker->levels[level].stage.script);
-    if (worker->code != PC_OK) {
-        return;
-    }
-    patch_reset(&worker->levels[level + 1].base);
-    worker->levels[level + 1].media.at = 0;
-    if (only != NULL) {
-        explore_only(&nest);
-    } else {
-        explore_all(&nest);
-    }
-    worker->fault.kind = kind;
-    worker->fault.depth = level + 1;
 }
 
 /* --- a group ---------------------------------------------------------------------------------------- */
@@ -372,7 +201,7 @@ static void judge_item(struct worker *worker, const struct item *item) {
     struct subject subject = subject_of(x, item, &damage);
     struct pc_count *count = count_of(x, worker->counts, item->state.model, item->state.kind);
     int comparable = is_comparable(worker, item, &damage);
-    struct pc_hash position = {0, 0};
+    struct pc_hash position = {0, 0}, marked = {0, 0};
 
     worker->fault = fault_of_state(&item->state);
     worker->code = build_item(worker, item, &damage);
@@ -381,7 +210,9 @@ static void judge_item(struct worker *worker, const struct item *item) {
     }
     if (comparable) {
         position = state_position(x, &item->state);
-        if (memories_know(worker, position)) {
+        marked = mark_model(x, &item->state, position);
+        if (memories_know(worker, position) ||
+            (!hash_equal(position, marked) && memories_know(worker, marked))) {
             count->unread++;
             tell_passed(worker);
             return;
@@ -393,7 +224,7 @@ static void judge_item(struct worker *worker, const struct item *item) {
         explore_below(worker, 0, &subject, item->fault);
     }
     if (comparable && !worker->spotted) {
-        memories_add(worker, position);
+        memories_add(worker, marked);
     }
 }
 

@@ -463,7 +463,8 @@ struct pc_count {
 struct pc_explore_report {
     struct pc_count
         *counts;        /* [model * PC_FAULT_KINDS + kind], for max(model_count, 1) models; prefix, damage
-                                and full are model 0's, nested its first cut's */
+                                and full are model 0's. Behind the last model one row more: nested states
+                                that every device allows, since nothing is torn or lost in them */
     size_t model_count; /* max(options->model_count, 1) */
     size_t violation_count;
     struct pc_violation *violations; /* in the order of the states */

@@ -377,8 +377,9 @@ def _options(options: ExploreOptions, keep: list[Any]) -> Any:
     given.models, given.model_count = _models(options.models, keep), len(options.models)
     if options.only:
         given.only, given.only_count = _faults(options.only, numbers, keep), len(options.only)
-    if options.skip:
-        given.skip, given.skip_count = _faults(options.skip, numbers, keep), len(options.skip)
+    skip = [fault for fault in options.skip if not fault.model or fault.model in numbers]
+    if skip:
+        given.skip, given.skip_count = _faults(skip, numbers, keep), len(skip)
     return given
 
 
@@ -422,11 +423,11 @@ def _allowed(allowed: Allowed, keep: list[Any]) -> Any:
 
 def _exploration(report: Any, models: Sequence[DeviceModel]) -> Exploration:
     counts: dict[tuple[str, str], Count] = {}
-    for index in range(report.model_count):
+    for index in range(report.model_count + 1):
         for number, kind in enumerate(KINDS, 1):
             count = report.counts[index * lib.PC_FAULT_KINDS + number]
             if count.total or count.beyond:
-                free = kind in ("prefix", "damage", "full") or not models
+                free = kind in ("prefix", "damage", "full") or index >= len(models)
                 name = "" if free else models[index].name
                 made = Count(**{one: int(getattr(count, one)) for one in Count.__dataclass_fields__})
                 counts[name, kind] = counts.get((name, kind), Count()) + made

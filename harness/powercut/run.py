@@ -166,8 +166,9 @@ class _Judging:
 
     def verdict(self) -> Verdict:
         start = time.perf_counter()
-        for asked in self._asked():
-            self._take(self._explore(asked))
+        for number, asked in enumerate(self._asked()):
+            explored = self._explore(asked)
+            self._take(explored if number == 0 else _of_models(explored))
         seconds = time.perf_counter() - start
         return Verdict(
             len(self.trace.operations), self.run.event_count, self.counts, seconds, self._violations()
@@ -189,9 +190,14 @@ class _Judging:
         damage = kinds & {"damage"}
         claimed = not damage or bool(DAMAGE & self.claims)
         first = replace(base, models=ours, kinds=kinds if claimed else kinds - damage)
-        rest = kinds & {"torn", "reorder", "nested"} if others else frozenset()
+        rest = (kinds & {"torn", "reorder", "nested"}) | self._parents(kinds) if others else frozenset()
         second = replace(base, models=others, kinds=rest if claimed else rest | damage)
         return [one for one in (first, second) if one.kinds - {"nested"}]
+
+    def _parents(self, kinds: frozenset[str]) -> frozenset[str]:
+        """States of no model in particular whose recoveries are cut as each model allows."""
+        deeper = "nested" in kinds and not set(self.trace.explore.nested) <= {"prefix"}
+        return kinds & {"prefix", "full"} if deeper else frozenset()
 
     def _base(self) -> ExploreOptions:
         explore, options = self.trace.explore, self.options
@@ -268,3 +274,9 @@ class _Judging:
         )
         claimed = any(one.name in self.claims for one in models)
         return [Violation("overwrite", None, None, "OK", words, claimed=claimed)]
+
+
+def _of_models(explored: Exploration) -> Exploration:
+    """Without what every device allows, the damage apart: that was looked at before."""
+    counts = {key: count for key, count in explored.counts.items() if key[0] or key[1] == "damage"}
+    return Exploration(counts, tuple(one for one in explored.found if one.fault.model or one.fault.damage))

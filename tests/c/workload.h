@@ -138,7 +138,7 @@ static inline struct pc_allowed workload_allowed(const struct pc_hash *states, s
 static inline struct pc_count report_sum(const struct pc_explore_report *report) {
     struct pc_count sum = {0};
 
-    for (size_t i = 0; i < report->model_count * PC_FAULT_KINDS; i++) {
+    for (size_t i = 0; i < (report->model_count + 1) * PC_FAULT_KINDS; i++) {
         sum.total += report->counts[i].total;
         sum.sampled += report->counts[i].sampled;
         sum.beyond += report->counts[i].beyond;

@@ -227,6 +227,36 @@ def damage(log: Log, seed: int) -> Iterator[State]:
 # --- all of them -----------------------------------------------------------------------------------------
 
 
+def untouched(fault: Fault) -> bool:
+    """Whether nothing is torn or lost in any cut."""
+    return not any(cut.lost or cut.tear for cut in fault.cuts)
+
+
+def nested(
+    recovery: Log,
+    models: Sequence[Model],
+    parent: Fault,
+    kinds: Sequence[str],
+    *,
+    samples: int = 0,
+    seed: int = 0,
+    tally: Tally | None = None,
+) -> Iterator[State]:
+    """The cuts of the recovery from ``parent``, whose log is given."""
+    allowed = [one for one in models if untouched(parent) or one.name == parent.model]
+    inner = Tally()
+    for state in states(recovery, allowed, kinds, samples=samples, seed=seed, tally=inner):
+        cut, model = state.fault.cuts[0], state.fault.model or parent.model
+        if cut.at == 0 and cut.tear is None:
+            inner.total["", "prefix"] -= 1  # the parent itself
+        else:
+            yield State(Fault("nested", (*parent.cuts, cut), None, model), state.image, state.sampled)
+    tally = Tally() if tally is None else tally
+    for name in ("total", "sampled", "beyond"):
+        for (model, _), count in getattr(inner, name).items():
+            getattr(tally, name)[model or parent.model, "nested"] += count
+
+
 def states(
     log: Log,
     models: Sequence[Model],

@@ -14,7 +14,7 @@ import pytest
 from powercut.devices import BUILTIN, load
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.faultfile import Explore
+from powercut.faultfile import Explore, ModelData
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.run import RunOptions, run_trace
@@ -140,6 +140,19 @@ def test_what_an_engine_does_not_claim_is_told_apart_and_fails_a_strict_run_alon
     strict = powercut(*ask, *device, "--json", "--strict", "--save", tmp_path)
     assert strict.returncode == 1
     assert json.loads(strict.stdout)["violations"] == 1
+
+
+def test_recoveries_of_whole_cuts_are_torn_under_models_that_are_not_claimed_too() -> None:
+    halves = ModelData("halves", 512, 0, ("half",), (), reorders=False, overwrites=True)
+    explore = Explore(("prefix", "nested", "full"), depth=2, nested=("torn",))
+    trace = Trace(DEVICE, OPERATIONS, EngineRef("slot"), explore=explore, models=(halves,))
+    plain = replace(trace, explore=replace(explore, kinds=("prefix", "full")))
+    slot = Engine.load(f"{SLOT}:Slot")
+    verdict = run_trace(trace, slot, RunOptions(violations_max=0))
+    assert verdict.counts["halves", "nested"].checked > 0
+    assert {(one.claimed, one.model) for one in verdict.violations} == {(False, "halves")}
+    for key, count in run_trace(plain, slot).counts.items():
+        assert verdict.counts[key] == count, key
 
 
 def saved(powercut: Powercut, folder: Path, *options: object) -> Path:

@@ -84,15 +84,30 @@ def test_lies_are_found_in_the_same_states_with_and_without_pruning(liar: Liar, 
 @pytest.mark.parametrize("lie", NESTED_LIES)
 def test_lies_of_recovery_are_found_in_the_same_states_with_and_without_pruning(liar: Liar, lie: str) -> None:
     engine = Engine.load(liar(lie))
-    nested = frozenset({"prefix", "torn", "reorder"})
     options = ExploreOptions(
         frozenset({"prefix", "nested"}),
         (WORDS if lie == "NO_HEAD_SUM" else SECTORS,),
-        nested_kinds=nested,
+        nested_kinds=frozenset(CUTS),
         samples=1,
     )
     found = judged_alike(engine, DEVICE, 0, 5, options)
     assert {where for _, where, _ in found} == ({"nested"} if lie != "LEAKS" else set())
+
+
+def test_recoveries_are_cut_as_each_of_several_models_allows(liar: Liar) -> None:
+    """What is identical or unread under one model is no reason to pass over the cuts of another's."""
+    engine = Engine.load(liar("NO_HEAD_SUM"))
+    sure = DeviceModel("sure", 64, 64, frozenset({"units"}))
+    options = ExploreOptions(
+        frozenset({"prefix", "torn", "nested"}), (WORDS,), nested_kinds=frozenset({"torn"}), samples=0
+    )
+    alone, *both = (
+        judged_alike(engine, SMALL, 1, 2, replace(options, models=models))
+        for models in ((WORDS,), (WORDS, sure), (sure, WORDS))
+    )
+    assert "nested" in {where for _, where, _ in alone}
+    assert all(alone <= more for more in both)
+    assert both[0] == both[1]
 
 
 @pytest.mark.parametrize("name", MUTANTS)

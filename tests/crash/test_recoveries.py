@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bruteforce import Tally, states
+from bruteforce import Tally, nested
 from byhand import recover, store_hash, with_probe
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
@@ -19,7 +19,7 @@ from powercut.hashes import Hash
 from powercut.ops import Generated, Literal, Op
 from powercut.predict import predict
 from tearing import Log
-from twice import log_of, plain_model
+from twice import assert_same_counts, log_of, plain_model
 
 Liar = Callable[..., str]
 
@@ -41,16 +41,14 @@ WORDS = {
 }
 
 
-def below(
-    parent: Run, fault: Fault, model: DeviceModel, options: ExploreOptions, tally: Tally
-) -> list[Fault]:
+def below(parent: Run, fault: Fault, options: ExploreOptions, tally: Tally) -> list[Fault]:
     """The cuts of one recovery, listed by bruteforce.py."""
     with parent.recovery(fault) as recovery:
         log = log_of(recovery)
+    models = [plain_model(one) for one in options.models]
     kinds = sorted(options.nested_kinds)
-    listed = states(log, [plain_model(model)], kinds, samples=options.samples, seed=options.seed, tally=tally)
-    made = [Fault("nested", (*fault.cuts, state.fault.cuts[0]), None, model.name) for state in listed]
-    return [one for one in made if one.cuts[-1].at or one.cuts[-1].tear]
+    listed = nested(log, models, fault, kinds, samples=options.samples, seed=options.seed, tally=tally)
+    return [state.fault for state in listed]
 
 
 @pytest.mark.parametrize("engine", ["skink", "ditto"])
@@ -71,15 +69,14 @@ def test_a_recovery_is_what_anyone_can_do_by_hand(engine: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("engine", ["skink", "ditto"])
-@pytest.mark.parametrize("nested", ["prefix", "torn", "reorder", "prefix torn reorder"])
-@pytest.mark.parametrize("name", ["disk512", "zeros"])
-def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, nested: str, name: str) -> None:
-    loaded, model = Engine.load(engine), WORDS[name]
-    kinds = frozenset({"prefix", "torn", "reorder"})
+@pytest.mark.parametrize("kinds", ["prefix", "torn", "reorder", "prefix torn reorder"])
+@pytest.mark.parametrize("names", ["disk512", "zeros", "disk512 zeros", "zeros words disk512"])
+def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, kinds: str, names: str) -> None:
+    loaded = Engine.load(engine)
     options = ExploreOptions(
-        kinds | {"nested"},
-        (model,),
-        nested_kinds=frozenset(nested.split()),
+        frozenset({"prefix", "torn", "reorder", "nested"}),
+        tuple(WORDS[name] for name in names.split()),
+        nested_kinds=frozenset(kinds.split()),
         samples=2,
         seed=9,
         keep_identical=True,
@@ -90,28 +87,36 @@ def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, ne
         explored = run.explore(Allowed(prediction.allowed), options)
         prediction.close()
         tally = Tally()
-        expected = sum(len(below(run, fault, model, options, tally)) for fault in run.list(options))
+        expected = sum(len(below(run, fault, options, tally)) for fault in run.list(options))
     assert not explored.found
-    count = explored.counts.get((name, "nested"), Count())
-    assert count.total == count.checked == expected
-    assert (expected > 0) == ((name, nested) != ("disk512", "torn"))  # nothing is longer than a sector
-    assert count.sampled == sum(tally.sampled.values())
-    assert count.beyond == sum(tally.beyond.values())
+    counts = {key: count for key, count in explored.counts.items() if key[1] == "nested"}
+    assert_same_counts(counts, tally)
+    assert sum(counts.values(), Count()).checked == expected
+    assert (expected > 0) == ((names, kinds) != ("disk512", "torn"))  # nothing is longer than a sector
 
 
 @pytest.mark.parametrize("engine", ["skink", "ditto"])
-def test_three_cuts_in_a_row_are_as_many_as_the_cuts_below_each_second_one(engine: str) -> None:
-    loaded, model = Engine.load(engine), BUILTIN["virtio-writethrough"]
+@pytest.mark.parametrize("kinds", ["prefix", "prefix torn"])
+def test_three_cuts_in_a_row_are_as_many_as_the_cuts_below_each_second_one(engine: str, kinds: str) -> None:
+    loaded = Engine.load(engine)
     options = ExploreOptions(
-        frozenset({"prefix", "nested"}), (model,), depth=3, keep_identical=True, keep_unread=True
+        frozenset({"prefix", "nested"}),
+        (BUILTIN["virtio-writethrough"], WORDS["zeros"]),
+        depth=3,
+        nested_kinds=frozenset(kinds.split()),
+        samples=1,
+        keep_identical=True,
+        keep_unread=True,
     )
     with loaded.record(DEVICE, WORK[:1]) as run:
         prediction = predict(run, WORK[:1])
         explored = run.explore(Allowed(prediction.allowed), options)
         prediction.close()
-        second = [two for one in run.list(options) for two in below(run, one, model, options, Tally())]
-        third = [three for two in second for three in below(run, two, model, options, Tally())]
+        tally = Tally()
+        second = [two for one in run.list(options) for two in below(run, one, options, tally)]
+        third = [three for two in second for three in below(run, two, options, tally)]
     assert not explored.found
+    assert_same_counts({key: one for key, one in explored.counts.items() if key[1] == "nested"}, tally)
     assert explored.sum.total == run_length(explored.counts["", "prefix"].total, len(second), len(third))
 
 
@@ -151,7 +156,7 @@ def seen(engine: Engine, image: bytes) -> Hash | None:
 
 def wrong_by_hand(run: Run, options: ExploreOptions, stores: Allowed, fine: set[int]) -> Iterator[Fault]:
     """Nested states that show what they may not, judged by hand; of those prefix states that are fine."""
-    engine, model = run.engine, options.models[0]
+    engine = run.engine
     timestamps = "timestamps" in engine.capabilities
     for k in sorted(fine):
         parent = run.list(ExploreOptions(frozenset({"prefix"}), (), first=k, last=k))[0]
@@ -161,7 +166,7 @@ def wrong_by_hand(run: Run, options: ExploreOptions, stores: Allowed, fine: set[
         hand = recover(engine, DEVICE, image)
         store = store_hash(hand.rows, timestamps=timestamps)
         after = store_hash(with_probe(hand.rows, timestamps=timestamps), timestamps=timestamps)
-        for fault in below(run, parent, model, options, Tally()):
+        for fault in below(run, parent, options, Tally()):
             cut = fault.cuts[-1]
             under_way = cut.tear is not None and cut.tear.back == 0
             right = hand.allowed(cut.at, under_way, allowed, store, after)
