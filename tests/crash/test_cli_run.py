@@ -175,6 +175,18 @@ def test_run_saves_the_traces_found_before_an_interruption(liar: Liar, tmp_path:
     assert json.loads(out)["interrupted"] is True
 
 
+def test_a_ctrl_c_after_the_last_word_does_not_take_the_exit_code(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from powercut.cli import main; sys.argv = ['powercut', 'list', 'kinds']\n"
+        "code = main(); os.kill(os.getpid(), signal.SIGINT); sys.exit(code + 7)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (7, "")
+    assert "prefix" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

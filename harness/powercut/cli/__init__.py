@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -165,6 +166,13 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command (default: the process's arguments) and returns the exit code."""
+    code = _run(arguments)
+    if arguments is None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is told; one more Ctrl-C would take the exit code
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="powercut", standalone_mode=False)
         return result if isinstance(result, int) else HELD
