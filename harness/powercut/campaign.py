@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context
 from typing import Any
 
+from powercut.counts import Counted, Counts, add_counts
 from powercut.errors import PowercutError
-from powercut.explorer import Count, Counted, Watch
+from powercut.explorer import Watch
 from powercut.fault import Fault
 from powercut.isolated import ignored_interrupt
 from powercut.judge import Violation
@@ -73,7 +74,7 @@ class Tally(Counted):
     traces: int = 0
     operations: int = 0
     events: int = 0
-    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
     seconds: float = 0.0
     interrupted: bool = False
     failures: list[Failure] = field(default_factory=list)
@@ -90,8 +91,7 @@ class Tally(Counted):
         self.traces += 1
         self.operations += verdict.operations
         self.events += verdict.events
-        for key, count in verdict.counts.items():
-            self.counts[key] = self.counts.get(key, Count()) + count
+        add_counts(self.counts, verdict.counts)
 
 
 Progress = Callable[[Tally, int], None]

@@ -8,6 +8,7 @@ import mmap
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing import connection
@@ -61,12 +62,17 @@ def _serve(work: Work, watch: Watch, pipe: Any) -> None:
     """The child: works, and ends. What ends it is told by the parent, not by a dump of the child."""
     faulthandler.disable()
     try:
-        work(watch, lambda answer: pipe.send(("answer", answer)))
-        pipe.send(("end", None))
-    except PowercutError as error:
-        pipe.send(("refused", str(error)))
-    except BaseException as error:
-        pipe.send(("broken", f"{type(error).__name__}: {error}"))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+        try:
+            work(watch, lambda answer: pipe.send(("answer", answer)))
+            last: tuple[str, str | None] = ("end", None)
+        except PowercutError as error:
+            last = ("refused", str(error))
+        except BaseException:
+            last = ("broken", traceback.format_exc())
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        pipe.send(last)
     finally:
         os._exit(0)
 
@@ -85,7 +91,7 @@ def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], seconds: f
             if kind == "refused":
                 raise PowercutError(answer)
             if kind == "broken":
-                raise RuntimeError(answer)
+                raise RuntimeError(f"the work of a child failed:\n{answer}")
             answers.append(answer)
             idle = 0.0
             continue

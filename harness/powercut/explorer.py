@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from powercut.counts import Count, Counted, Counts
 from powercut.devices import RULES, DeviceModel
 from powercut.errors import PowercutError
-from powercut.fault import CUTS_MAX, DAMAGES, KINDS, PARENTS, TEARS, WINDOW, Cut, Damage, Fault, Tear
+from powercut.fault import CUTS_MAX, DAMAGES, KINDS, TEARS, WINDOW, Cut, Damage, Fault, Tear
 from powercut.hashes import Hash
 from powercut.native import ffi, lib
 from powercut.ops import CODES
@@ -57,91 +58,6 @@ class ExploreOptions:
     only: tuple[Fault, ...] = ()
     skip: tuple[Fault, ...] = ()
     reader: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Crash states of one kind under one model; see ``struct pc_count``."""
-
-    total: int = 0
-    sampled: int = 0
-    beyond: int = 0
-    checked: int = 0
-    identical: int = 0
-    unread: int = 0
-    no_space: int = 0
-    refused: int = 0
-
-    def __add__(self, other: Count) -> Count:
-        return Count(
-            self.total + other.total,
-            self.sampled + other.sampled,
-            self.beyond + other.beyond,
-            self.checked + other.checked,
-            self.identical + other.identical,
-            self.unread + other.unread,
-            self.no_space + other.no_space,
-            self.refused + other.refused,
-        )
-
-    @property
-    def left(self) -> int:
-        """States that were generated and not dealt with: behind a violation, or interrupted."""
-        return self.total - self.checked - self.identical - self.unread
-
-    @property
-    def exhaustive(self) -> bool:
-        """Whether every state of the kind was dealt with."""
-        return self.beyond == 0 and self.left == 0
-
-
-#: Counts by (device model, kind); the model is empty for kinds that every device allows.
-Counts = dict[tuple[str, str], Count]
-
-
-def is_exhaustive(counts: Counts, model: str, kind: str) -> bool:
-    """Whether every state of a kind on a device was dealt with: of nested ones also every state whose
-    recovery would have been cut."""
-    if not counts[model, kind].exhaustive:
-        return False
-    return kind != "nested" or all(
-        count.exhaustive
-        for (device, other), count in counts.items()
-        if other in PARENTS and device in ("", model)
-    )
-
-
-class Counted:
-    """Totals of what has counts."""
-
-    __slots__ = ()
-
-    counts: Counts
-
-    @property
-    def sum(self) -> Count:
-        """All crash states together."""
-        return sum(self.counts.values(), Count())
-
-    @property
-    def total(self) -> int:
-        """Crash states that there are, of all kinds that were asked for."""
-        return self.sum.total
-
-    @property
-    def checked(self) -> int:
-        """Crash states that were recovered and judged."""
-        return self.sum.checked
-
-    @property
-    def identical(self) -> int:
-        """Crash states that were passed over as identical to another."""
-        return self.sum.identical
-
-    @property
-    def no_space(self) -> int:
-        """Write probes that met a full device, rightly so."""
-        return self.sum.no_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +338,7 @@ def _allowed(allowed: Allowed, keep: list[Any]) -> Any:
 
 
 def _exploration(report: Any, models: Sequence[DeviceModel]) -> Exploration:
-    counts: dict[tuple[str, str], Count] = {}
+    counts: Counts = {}
     for index in range(report.model_count + 1):
         for number, kind in enumerate(KINDS, 1):
             count = report.counts[index * lib.PC_FAULT_KINDS + number]

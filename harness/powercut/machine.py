@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, precondition, rule
 
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.ops import Op, segments
 from powercut.strategies import keys, lengths, values
 from powercut.suite.explorer import Explorer
@@ -37,6 +38,11 @@ class StoreMachine(RuleBasedStateMachine):
     live = Bundle("live")
 
     def __init__(self) -> None:
+        if not hasattr(self, "engine"):
+            raise PowercutError(
+                f"{type(self).__name__} is bound to no engine: run powercut_explorer.machine("
+                f"{type(self).__name__}) in a test, or derive it from store_machine(engine, profile)."
+            )
         super().__init__()
         self.operations: list[Op] = []
         self._budget = Budget(self.profile)

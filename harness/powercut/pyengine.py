@@ -92,6 +92,7 @@ class PythonEngine(Protocol):
     """An engine. ``capabilities``: names of those of the ABI, see engine.py.
 
     An engine that makes lasting what was changed only with the next ``sync`` has ``durability = "sync"``.
+    What it claims to survive besides whole writes in order it says in ``claims = "disk512 damage"``.
     """
 
     name: str
@@ -135,12 +136,13 @@ def _module(where: str) -> Any:
 def as_engine(engine: PythonEngine, bits: int) -> tuple[Any, object]:
     """A ``struct pc_engine *`` whose functions call the engine's methods, and what must live as long."""
     bridge = _Bridge(engine)
-    kept: list[Any] = [bridge, *(ffi.new("char[]", text.encode()) for text in (engine.name, engine.version))]
+    texts = (engine.name, engine.version, getattr(engine, "claims", ""))
+    kept: list[Any] = [bridge, *(ffi.new("char[]", text.encode()) for text in texts)]
     pointer = ffi.new("struct pc_engine *")
     pointer.abi_version, pointer.capabilities = lib.PC_ABI_VERSION, bits
     on_sync = getattr(engine, "durability", "return") == "sync"
     pointer.durability = lib.PC_DURABLE_ON_SYNC if on_sync else lib.PC_DURABLE_ON_RETURN
-    pointer.name, pointer.version = kept[1:]
+    pointer.name, pointer.version, pointer.claims = kept[1:]
     for name, field in ffi.typeof("struct pc_engine").fields:
         method = getattr(bridge, name, None)
         if method is not None:

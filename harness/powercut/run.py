@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from powercut.claims import DAMAGE, is_claimed, may_not_die
+from powercut.counts import Count, Counted, Counts, add_counts
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
 from powercut.errors import PowercutError
 from powercut.explorer import (
     ALL_PROBES,
     Allowed,
-    Count,
-    Counted,
-    Counts,
     Exploration,
     ExploreOptions,
     Found,
@@ -161,7 +159,7 @@ class _Judging:
     prediction: Prediction
     options: RunOptions
     watch: Watch | None
-    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
 
     def verdict(self) -> Verdict:
@@ -236,8 +234,7 @@ class _Judging:
             return Exploration()
 
     def _take(self, explored: Exploration) -> None:
-        for key, count in explored.counts.items():
-            self.counts[key] = self.counts.get(key, Count()) + count
+        add_counts(self.counts, explored.counts)
         self.found += explored.found
         unseen = self.run.event_count - self._last()
         if unseen > 0 and self.trace.fault is None and ("", "prefix") in explored.counts:

@@ -9,6 +9,8 @@ docs/suites.md has examples.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from hypothesis import strategies as st
 
@@ -32,26 +34,70 @@ PLAIN = Profile(GEOMETRIES[0], frozenset(), 16)
 _BLOCKS, _ERASED = (512, 256, 128, 1024, 4096), (0xFF, 0x00, None)
 
 
-def values(profile: Profile = PLAIN) -> st.SearchStrategy[Value]:
-    """Values: a few letters, or bytes of a boundary length."""
+@dataclass(frozen=True, slots=True)
+class _Kit:
+    """The strategies for one profile. They are made once: what is new is slow to draw from."""
+
+    values: st.SearchStrategy[Value]
+    keys: st.SearchStrategy[bytes]
+    good_keys: st.SearchStrategy[bytes]
+    lengths: st.SearchStrategy[int]
+    operations: st.SearchStrategy[Op]
+
+
+@lru_cache(maxsize=64)
+def _kit(profile: Profile) -> _Kit:
     texts = st.text("abc01", max_size=6).map(lambda text: Literal(text.encode()))
     made = st.builds(Generated, st.integers(0, 999), st.sampled_from(boundary_sizes(profile)))
-    return st.one_of(texts, made)
+    value: st.SearchStrategy[Value] = st.one_of(texts, made)
+    fresh = st.sampled_from(names(profile))
+    if profile.nested:
+        fresh = st.lists(fresh, min_size=1, max_size=4).map(b"/".join)
+    pools = [st.sampled_from(tree_keys(profile).all)] * 4 + [fresh]
+    good, every = st.one_of(*pools), st.one_of(*pools, st.sampled_from(bad_keys(profile)))
+    length = st.sampled_from((0, 1, *boundary_sizes(profile)))
+    return _Kit(value, every, good, length, _operations(kinds(profile), every, value, length))
+
+
+def _operations(
+    able: Sequence[str],
+    key: st.SearchStrategy[bytes],
+    value: st.SearchStrategy[Value],
+    length: st.SearchStrategy[int],
+) -> st.SearchStrategy[Op]:
+    """One operation of these kinds; half of them set a value."""
+    sets = st.builds(Op, st.just("set"), key, value=value)
+    made: dict[str, st.SearchStrategy[Op]] = {
+        "set": sets,
+        "set_partial": st.builds(Op, st.just("set_partial"), key, off=length, value=value),
+        "get_partial": st.builds(Op, st.just("get_partial"), key, off=length, length=length),
+        "allocate": st.builds(Op, st.just("allocate"), key, length=length),
+        "rename": st.builds(Op, st.just("rename"), key, target=key),
+        "sync": st.just(Op("sync", b"")),
+    }
+    others = [made.get(kind, st.builds(Op, st.just(kind), key)) for kind in able]
+    return st.one_of(*([sets] * len(others)), *others)
+
+
+@lru_cache(maxsize=64)
+def _lists(profile: Profile, max_size: int) -> st.SearchStrategy[list[Op]]:
+    made = st.lists(_kit(profile).operations, max_size=max_size)
+    return made.map(lambda some: list(bounded(profile, some)))
+
+
+def values(profile: Profile = PLAIN) -> st.SearchStrategy[Value]:
+    """Values: a few letters, or bytes of a boundary length."""
+    return _kit(profile).values
 
 
 def keys(profile: Profile = PLAIN, *, bad: bool = True) -> st.SearchStrategy[bytes]:
     """Keys that collide; with ``bad`` now and then one that must be refused."""
-    known = tree_keys(profile)
-    fresh = st.sampled_from(names(profile))
-    if profile.nested:
-        fresh = st.lists(fresh, min_size=1, max_size=4).map(b"/".join)
-    pools = [st.sampled_from(known.all)] * 4 + [fresh]
-    return st.one_of(*pools, *([st.sampled_from(bad_keys(profile))] if bad else []))
+    return _kit(profile).keys if bad else _kit(profile).good_keys
 
 
 def lengths(profile: Profile = PLAIN) -> st.SearchStrategy[int]:
     """Offsets and lengths in bytes: 0, 1, and around every boundary."""
-    return st.sampled_from((0, 1, *boundary_sizes(profile)))
+    return _kit(profile).lengths
 
 
 def kinds(profile: Profile = PLAIN) -> tuple[str, ...]:
@@ -61,25 +107,12 @@ def kinds(profile: Profile = PLAIN) -> tuple[str, ...]:
 
 def single_operations(profile: Profile = PLAIN) -> st.SearchStrategy[Op]:
     """One operation of any kind that the engine can do; half of them set a value."""
-    key, value = keys(profile), values(profile)
-    offset = lengths(profile)
-    sets = st.builds(Op, st.just("set"), key, value=value)
-    made: dict[str, st.SearchStrategy[Op]] = {
-        "set": sets,
-        "set_partial": st.builds(Op, st.just("set_partial"), key, off=offset, value=value),
-        "get_partial": st.builds(Op, st.just("get_partial"), key, off=offset, length=offset),
-        "allocate": st.builds(Op, st.just("allocate"), key, length=offset),
-        "rename": st.builds(Op, st.just("rename"), key, target=key),
-        "sync": st.just(Op("sync", b"")),
-    }
-    others = [made.get(kind, st.builds(Op, st.just(kind), key)) for kind in kinds(profile)]
-    return st.one_of(*([sets] * len(others)), *others)
+    return _kit(profile).operations
 
 
 def operation_lists(profile: Profile = PLAIN, max_size: int = 40) -> st.SearchStrategy[list[Op]]:
     """Lists of operations whose live data surely fits the device, unless the profile lets it run full."""
-    one = single_operations(profile)
-    return st.lists(one, max_size=max_size).map(lambda made: list(bounded(profile, made)))
+    return _lists(profile, max_size)
 
 
 @st.composite

@@ -11,9 +11,10 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from powercut.cli.run import profile
+from powercut.counts import Count
 from powercut.devices import BUILTIN, RULES, DeviceModel
 from powercut.engine import Engine
-from powercut.explorer import Allowed, Count, ExploreOptions
+from powercut.explorer import Allowed, ExploreOptions
 from powercut.generate import operations
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op

@@ -10,9 +10,10 @@ import pytest
 
 from bruteforce import Tally, nested
 from byhand import recover, store_hash, with_probe
+from powercut.counts import Count
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
-from powercut.explorer import Allowed, Count, ExploreOptions
+from powercut.explorer import Allowed, ExploreOptions
 from powercut.fault import Fault
 from powercut.geometry import Geometry
 from powercut.hashes import Hash

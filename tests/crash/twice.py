@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections import Counter
 
 from bruteforce import State, Tally, states
+from powercut.counts import Count
 from powercut.devices import DeviceModel
 from powercut.engine import Run
-from powercut.explorer import Count, ExploreOptions
+from powercut.explorer import ExploreOptions
 from tearing import Event, Log, Model
 
 #: What is compared; nested states are not listed.

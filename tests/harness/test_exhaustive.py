@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from powercut.campaign import Campaign, Failure, Plan, Tally
+from powercut.counts import Count
 from powercut.exhaustive import (
     KINDS,
     NAMES,
@@ -18,7 +19,6 @@ from powercut.exhaustive import (
     ExhaustiveSource,
     coverage,
 )
-from powercut.explorer import Count
 from powercut.faultfile import PREFIXES, Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation

@@ -7,23 +7,16 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import hypothesis
 import pytest
 
-from powercut import plugin
 from powercut.shrink import forked
-from powercut.suite import child, explorer, failure
+from powercut.suite import failure, judging
 from powercut.trace import load
+from suites import TOYS, summary, toy
 
 pytest_plugins = ["pytester"]
-
-#: What is loaded here is not loaded again by each session that a test starts in this process.
-LOADED = (hypothesis, plugin, explorer)
-
-TOYS = Path(__file__).with_name("toys.py")
 
 GENERATED = """
     import pytest
@@ -42,17 +35,6 @@ OVERWRITTEN = """
     def test_overwritten(powercut_explorer):
         powercut_explorer.check(OPERATIONS)
 """
-
-
-def toy(name: str) -> str:
-    return f"--powercut-engine={TOYS}:{name}"
-
-
-def summary(result: pytest.RunResult) -> list[str]:
-    """The lines of the plugin's summary."""
-    text = result.stdout.str()
-    part = re.search(r"^=+ powercut =+$(.*?)^[=\d]", text, re.MULTILINE | re.DOTALL)
-    return part[1].strip().splitlines() if part else []
 
 
 # --- quiet until used ------------------------------------------------------------------------------------
@@ -339,68 +321,6 @@ def test_the_time_is_shared_and_each_test_begins_one_trace(pytester: pytest.Pyte
     assert any(line.startswith("not begun, for want of time: 29") for line in lines)
 
 
-# --- kinds, device models, claims ------------------------------------------------------------------------
-
-#: What is written in one prog: whole, or not at all, unless the device tears it.
-SMALL = """
-    import pytest
-
-    from powercut.ops import Literal, Op
-
-    @pytest.mark.powercut(kinds="prefix,torn", models=["nor"])
-    def test_small(powercut_explorer):
-        powercut_explorer.check([Op("set", b"k", value=Literal(text)) for text in (b"one", b"two")])
-"""
-
-
-def test_torn_writes_are_looked_at_and_what_is_not_claimed_is_told_apart(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(SMALL)
-    result = pytester.runpytest_inprocess(toy("Careless"), "--powercut-device=512x16")
-    result.assert_outcomes(passed=1)
-    lines = summary(result)
-    assert lines[3].split()[:2] == ["torn", "nor"]
-    assert lines[4].endswith("in part: torn; not looked at: reorder, nested, damage, full")
-    assert lines[5].startswith("not claimed: 1 traces fail")
-
-
-def test_strict_fails_what_is_not_claimed_and_saves_the_torn_state(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(SMALL)
-    result = pytester.runpytest_inprocess(toy("Careless"), "--powercut-device=512x16", "--powercut-strict")
-    result.assert_outcomes(failed=1)
-    (path,) = (pytester.path / "traces").iterdir()
-    trace = load(path)
-    assert trace.fault is not None
-    assert (trace.fault.kind, trace.fault.model) == ("torn", "nor")
-    assert trace.fault.cuts[0].tear is not None
-    command = [sys.executable, "-m", "powercut", "replay", str(path), "--engine", f"{TOYS}:Careless"]
-    replayed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert replayed.returncode == 1, replayed.stderr
-    assert "as expected" in replayed.stdout
-
-
-def test_an_engine_that_is_right_holds_in_every_kind(pytester: pytest.Pytester) -> None:
-    both = SMALL.replace("prefix,torn", "prefix,torn,nested,damage") + SMALL.replace(
-        "prefix,torn", "full"
-    ).replace("test_small", "test_full")
-    pytester.makepyfile(both)
-    result = pytester.runpytest_inprocess(toy("Page"), "--powercut-device=512x16")
-    result.assert_outcomes(passed=2)
-    kinds = [line.split()[0] for line in summary(result)[2:] if line.startswith("  ")]
-    assert list(dict.fromkeys(kinds)) == ["prefix", "torn", "nested", "damage", "full"]
-
-
-def test_a_device_model_of_ones_own_comes_out_of_a_file(pytester: pytest.Pytester) -> None:
-    (pytester.path / "mine.toml").write_text('[model.mine]\nprog_unit = 64\nprog_tears = ["first"]\n')
-    pytester.makepyfile(SMALL.replace('"nor"', '"mine"'))
-    options = [toy("Page"), "--powercut-device=512x16"]
-    result = pytester.runpytest_inprocess(*options, "--powercut-models=mine.toml")
-    result.assert_outcomes(passed=1)
-    assert any(line.split()[:2] == ["torn", "mine"] for line in summary(result))
-    unknown = pytester.runpytest_inprocess(*options)
-    unknown.assert_outcomes(failed=1)
-    unknown.stdout.fnmatch_lines(["E *There is no device model 'mine'; there are nor, nand, *"])
-
-
 # --- failures --------------------------------------------------------------------------------------------
 
 
@@ -439,7 +359,7 @@ def test_a_failing_trace_is_made_small(pytester: pytest.Pytester) -> None:
 def test_an_engine_that_takes_its_process_with_it_fails_one_test(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, engine: str, kind: str
 ) -> None:
-    monkeypatch.setattr(child, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(judging, "HANG_SECONDS", 0.5)
     monkeypatch.setattr(forked, "SECONDS", 0.3)
     monkeypatch.setattr(failure, "DEADLY_BUDGET", 20_000)
     pytester.makepyfile(OVERWRITTEN + "\n    def test_next(): pass\n")
@@ -448,6 +368,17 @@ def test_an_engine_that_takes_its_process_with_it_fails_one_test(
     result.stdout.fnmatch_lines([f"E *broke a promise: {kind}"])
     (path,) = (pytester.path / "traces").iterdir()
     assert load(path).expect.kind == kind
+
+
+def test_an_engine_that_ends_its_process_over_an_empty_store_fails_one_test(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(GENERATED + "\n    def test_next(): pass\n")
+    result = pytester.runpytest_inprocess(toy("Stillborn"))
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["E *page 1+stillborn ends its process where it makes an empty store (*): SIGABRT."]
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_the_failure_too(pytester: pytest.Pytester) -> None:

@@ -9,24 +9,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hypothesis
 import pytest
 from hypothesis import given, settings
 
-from powercut import machine
+from powercut.engine import Engine
 from powercut.geometry import Geometry
 from powercut.ops import Op, segments
-from powercut.strategies import PLAIN, PLAIN_KINDS, geometries, operation_lists, traces
+from powercut.replay import replay
+from powercut.strategies import PLAIN, PLAIN_KINDS, geometries, keys, operation_lists, traces
 from powercut.suite import explorer
 from powercut.suite.failure import ViolationError, error_of
 from powercut.trace import EngineRef, Trace, load
+from suites import TOYS, toy
 
 pytest_plugins = ["pytester"]
-
-TOYS = Path(__file__).with_name("toys.py")
-
-#: What is loaded here is not loaded again by each session that a test starts in this process.
-LOADED = (hypothesis, machine, explorer)
 
 HEAD = """
     import time
@@ -53,19 +49,18 @@ CONFTEST = """
     elsewhere = DirectoryBasedExampleDatabase("other examples")
     phases = [Phase.reuse, Phase.generate, Phase.shrink]
     settings.register_profile("search", max_examples=60, database=here, phases=phases)
+    settings.register_profile("keep", max_examples=30, database=here, phases=[Phase.generate])
     settings.register_profile("reuse", database=here, phases=[Phase.reuse])
     settings.register_profile("elsewhere", database=elsewhere, phases=[Phase.reuse])
     settings.register_profile("seven", max_examples=7, database=None, phases=[Phase.generate])
 """
 
 
-def toy(name: str) -> str:
-    return f"--powercut-engine={TOYS}:{name}"
-
-
 def run(pytester: pytest.Pytester, text: str, *arguments: str) -> pytest.RunResult:
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(HEAD + text)
+    if not any("--hypothesis-profile" in one for one in arguments):  # of the session before
+        arguments = ("--hypothesis-profile=default", *arguments)
     return pytester.runpytest_inprocess("--powercut-device=512x16", *arguments)
 
 
@@ -161,6 +156,100 @@ def test_the_state_machine_takes_rules_of_ones_own_and_its_failure_is_saved(
     result = run(pytester, text, toy("Careless"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*state = Mine()", "*state.teardown()", "*saved as traces/page-*"])
+
+
+GIVEN = """
+    @settings(max_examples=60, **FAST)
+    @given(operations=st.lists(SETS, min_size=1, max_size=3))
+    def test_it(powercut_explorer, operations):
+        powercut_explorer.check(operations)
+"""
+
+MINE = """
+    class Mine(StoreMachine):
+        @rule(value=st.builds(Generated, st.integers(0, 99), st.just(500)))
+        def overwrite_mine(self, value):
+            self.do(Op("set", b"mine", value=value))
+"""
+
+MACHINE = (
+    MINE
+    + """
+    def test_it(powercut_explorer):
+        run_state_machine_as_test(
+            powercut_explorer.machine(Mine), settings=settings(max_examples=40, stateful_step_count=6, **FAST)
+        )
+"""
+)
+
+
+@pytest.mark.parametrize(("kind", "model"), [("torn", "nor"), ("reorder", "disk512")])
+@pytest.mark.parametrize("text", [GIVEN, MACHINE], ids=["given", "machine"])
+def test_a_planted_bug_is_found_where_writes_are_torn_or_lost_and_its_trace_is_small(
+    pytester: pytest.Pytester, text: str, kind: str, model: str
+) -> None:
+    """The engine holds wherever power goes between two writes."""
+    options = [toy("Trusting"), "--hypothesis-seed=1", f"--powercut-model={model}"]
+    run(pytester, text, *options, "--powercut-kinds=prefix").assert_outcomes(passed=1)
+    result = run(pytester, text, *options, f"--powercut-kinds={kind}")
+    result.assert_outcomes(failed=1)
+    (path,) = (pytester.path / "traces").iterdir()
+    trace = load(path)
+    assert trace.fault is not None
+    assert (trace.fault.kind, trace.fault.model, trace.expect.claimed) == (kind, model, True)
+    assert len(trace.operations) <= 2
+    result.stdout.fnmatch_lines([f"E *powercut replay traces/{path.name} --engine *toys.py:Trusting"])
+    replayed = replay(trace, f"{TOYS}:Trusting", isolated=False)
+    assert (replayed.expected, replayed.kind, replayed.gone) == (True, trace.expect.kind, False)
+
+
+def test_a_machines_failure_comes_back_out_of_the_example_database(pytester: pytest.Pytester) -> None:
+    text = (
+        MINE
+        + """
+    def test_it(powercut_explorer):
+        run_state_machine_as_test(powercut_explorer.machine(Mine))
+"""
+    )
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(HEAD + text)
+    options = ("--powercut-device=512x16", toy("Careless"))
+    for profile, outcome in (("keep", "failed"), ("reuse", "failed"), ("elsewhere", "skipped")):
+        result = pytester.runpytest_subprocess(*options, f"--hypothesis-profile={profile}")
+        result.assert_outcomes(**{outcome: 1})
+
+
+def test_a_machines_own_settings_hold(pytester: pytest.Pytester) -> None:
+    text = (
+        MINE
+        + """
+    Mine.TestCase.settings = settings(max_examples=4, stateful_step_count=3, **FAST)
+
+    def test_it(powercut_explorer):
+        run_state_machine_as_test(powercut_explorer.machine(Mine))
+"""
+    )
+    result = run(pytester, text, toy("Page"))
+    result.assert_outcomes(passed=1)
+    assert re.search(r": 1 test, [45] traces, ", result.stdout.str())
+
+
+def test_a_machine_without_an_engine_says_how_it_gets_one(pytester: pytest.Pytester) -> None:
+    result = run(pytester, MINE + "\n    TestMine = Mine.TestCase\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *Mine is bound to no engine: run powercut_explorer.machine(Mine) in *"])
+
+
+def test_strategies_are_made_once_and_the_engine_is_asked_once() -> None:
+    """What is made anew for each example is slow to draw from: that is a health check of Hypothesis's."""
+    engine = Engine.load(f"{TOYS}:Page")
+    asked = explorer.Explorer(engine, Geometry(16, 16, 512, 16, 0xFF))
+    assert asked.strategy(5) is asked.strategy(5)
+    assert asked.strategy(5) is not asked.strategy(6)
+    assert keys() is keys()
+    assert keys() is not keys(bad=False)
+    assert asked.profile() == asked.profile()
+    assert list(asked._facts) == [asked.device]
 
 
 def test_a_machine_asks_an_engine_without_dictionaries_for_flat_keys_only(pytester: pytest.Pytester) -> None:

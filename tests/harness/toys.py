@@ -23,6 +23,7 @@ class Page:
 
     name, version = "page", "1"
     capabilities: frozenset[str] = frozenset()
+    backwards = False
 
     def format(self, device: Device, options: EngineOptions) -> None:
         PageStore(device, self, {}, 0).save()
@@ -80,6 +81,26 @@ class Hanging(Page):
         return True
 
 
+class Trusting(Page):
+    """Programs whole blocks, the one with the head last, and takes them to arrive whole and in that order."""
+
+    version = "1+trusting"
+    claims = "nor disk512"
+    backwards = True
+
+    def believes(self, body: bytes, checksum: int) -> bool:
+        return True
+
+
+class Stillborn(Page):
+    """Ends its process over an empty store."""
+
+    version = "1+stillborn"
+
+    def format(self, device: Device, options: EngineOptions) -> None:
+        os.abort()
+
+
 class Slow(Page):
     """Takes its time."""
 
@@ -104,12 +125,15 @@ class PageStore:
         room = shape.block_count // 2
         if len(page) > room * shape.block_size:
             raise Refused("NO_SPACE")
-        for at in range(0, len(page), shape.block_size):
+        starts = range(0, len(page), shape.block_size)
+        whole = self.engine.backwards
+        piece = shape.block_size if whole else max(shape.prog_size, shape.block_size // 2)
+        for at in reversed(starts) if whole else starts:
             block = sequence % 2 * room + at // shape.block_size
             data = page[at : at + shape.block_size].ljust(shape.block_size, b"\0")
             self.device.erase(block)
-            for off in range(0, shape.block_size, max(shape.prog_size, shape.block_size // 2)):
-                self.device.prog(block, off, data[off : off + max(shape.prog_size, shape.block_size // 2)])
+            for off in range(0, shape.block_size, piece):
+                self.device.prog(block, off, data[off : off + piece])
         self.device.sync()
         self.sequence = sequence
 

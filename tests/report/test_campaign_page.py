@@ -15,8 +15,8 @@ from selenium import webdriver
 from powercut.campaign import Failure, Tally
 from powercut.cli import main
 from powercut.cli.report import states_json
+from powercut.counts import Count
 from powercut.engine import Engine
-from powercut.explorer import Count
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Literal, Op

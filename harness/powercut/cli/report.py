@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from powercut.campaign import Plan, Tally
+from powercut.counts import Count, is_exhaustive
 from powercut.engine import Engine
-from powercut.explorer import Count, is_exhaustive
 from powercut.fault import KINDS
 from powercut.judge import Violation
 from powercut.save import Saved

@@ -10,8 +10,8 @@ from typing import Any
 
 from powercut.campaign import Tally
 from powercut.claims import DAMAGE
+from powercut.counts import Count, is_exhaustive
 from powercut.engine import Engine
-from powercut.explorer import Count, is_exhaustive
 from powercut.fault import KINDS
 from powercut.report.findings import group
 from powercut.report.history import History

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from powercut.suite import hooks
-from powercut.suite.counts import Counts, by_engine, by_kind, from_plain
 from powercut.suite.options import (
     add_options,
     any_chosen,
@@ -27,6 +26,7 @@ from powercut.suite.options import (
 from powercut.suite.settings import MARKER, device_id
 from powercut.suite.state import FIXTURE, KEY, SessionTime, Suite, item_settings
 from powercut.suite.summary import summary_lines
+from powercut.suite.tally import Tally, by_engine, by_kind, from_plain
 from powercut.suite.work import Work
 
 if TYPE_CHECKING:
@@ -211,27 +211,27 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """What the test looked at goes along with its report, and as properties into --junitxml."""
     if call.when == "call":
         suite = item.config.stash[KEY]
-        counts = suite.end()
-        if counts is not None:
-            counts.tests = 1
-            item.user_properties.extend(properties(counts, suite.work.seed))
+        tally = suite.end()
+        if tally is not None:
+            tally.tests = 1
+            item.user_properties.extend(properties(tally, suite.work.seed))
             report = yield
-            report.powercut = counts.plain()
+            report.powercut = tally.plain()
             return report
     return (yield)
 
 
-def properties(counts: Counts, seed: int) -> list[tuple[str, object]]:
-    """A test's counts as properties: powercut_states_prefix is "judged and passed over/all"."""
+def properties(tally: Tally, seed: int) -> list[tuple[str, object]]:
+    """A test's tally as properties: powercut_states_prefix is "judged and passed over/all"."""
     found: list[tuple[str, object]] = [
-        ("powercut_engine", counts.engine),
+        ("powercut_engine", tally.engine),
         ("powercut_seed", seed),
-        ("powercut_traces", counts.traces),
+        ("powercut_traces", tally.traces),
     ]
-    for kind, states in by_kind(counts).items():
-        found.append((f"powercut_states_{kind}", f"{states.checked + states.skipped}/{states.total}"))
-        found.append((f"powercut_exhaustive_{kind}", str(states.exhaustive).lower()))
-    for saved in counts.saved:
+    for kind, count in by_kind(tally.counts).items():
+        found.append((f"powercut_states_{kind}", f"{count.checked + count.equal}/{count.total}"))
+        found.append((f"powercut_exhaustive_{kind}", str(count.exhaustive).lower()))
+    for saved in tally.saved:
         found += [("powercut_trace", saved.path), ("powercut_replay", saved.replay)]
     return found
 

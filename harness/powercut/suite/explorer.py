@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from powercut.devices import BUILTIN, DeviceModel, load, named
-from powercut.engine import Engine, EngineRefusedError
-from powercut.errors import PowercutError
+from powercut.engine import Engine, Facts
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation
@@ -18,9 +17,9 @@ from powercut.ops import Op
 from powercut.run import VIOLATIONS_MAX, RunOptions, Verdict
 from powercut.source import GeneratedSource, model_data
 from powercut.suite import failure, hypo
-from powercut.suite.counts import Counts, States
-from powercut.suite.judging import first_failing, judge
+from powercut.suite.judging import first_failing, judge, limits
 from powercut.suite.settings import Settings
+from powercut.suite.tally import Tally
 from powercut.suite.work import Work
 from powercut.trace import EngineRef, Trace
 from powercut.vocabulary import Profile
@@ -46,6 +45,7 @@ class Explorer:
         self.engine = engine
         self.device = device
         self._work = work or Work()
+        self._facts: dict[Geometry, Facts] = {}
 
     @property
     def settings(self) -> Settings:
@@ -60,16 +60,11 @@ class Explorer:
     def profile(self, device: Geometry | None = None) -> Profile:
         """What can be asked of the engine: what strategies and generators take. Raises PowercutError."""
         geometry = device or self.device
-        try:
-            facts = self.engine.facts(self.engine.format(geometry), geometry)
-        except EngineRefusedError as error:
-            name = f"{self.engine.name} {self.engine.version}"
-            raise PowercutError(f"{name} does not take this device ({geometry}): {error}.") from error
-        return Profile(geometry, self.engine.capabilities, facts.name_max)
+        return Profile(geometry, self.engine.capabilities, self._limits(geometry).name_max)
 
     def model(self) -> StoreModel:
-        """A fresh model of the store, with the engine's limits."""
-        facts = self.engine.facts(self.engine.format(self.device), self.device)
+        """A fresh model of the store, with the engine's limits. Raises PowercutError."""
+        facts = self._limits(self.device)
         return StoreModel(
             name_max=facts.name_max,
             value_max=min(facts.value_max, 2**63 - 1),
@@ -118,7 +113,7 @@ class Explorer:
         budget: int | None = None,
         ops: int | None = None,
         devices: Sequence[Geometry] = (),
-    ) -> Counts:
+    ) -> Tally:
         """Checks generated traces, ``budget`` many of ``ops`` operations each, or as many as the time allows.
 
         The same seed gives the same traces. ``devices``: go round these. Raises as ``check`` does.
@@ -130,10 +125,10 @@ class Explorer:
         count = budget or settings.budget
         for index in range(count):
             if index and end is not None and time.monotonic() >= end:
-                self._work.counts.unbegun += count - index
+                self._work.tally.unbegun += count - index
                 break
             self.check(source.trace(index))
-        return self._work.counts
+        return self._work.tally
 
     def strategy(self, max_size: int = 30) -> st.SearchStrategy[list[Op]]:
         """Hypothesis: lists of operations that this engine can do, on this device."""
@@ -144,7 +139,7 @@ class Explorer:
     def machine(self, base: type[StoreMachine] | None = None) -> type[StoreMachine]:
         """Hypothesis: the state machine, or your own on top of it, bound to this explorer.
 
-        Run it with ``hypothesis.stateful.run_state_machine_as_test``.
+        Run it with ``hypothesis.stateful.run_state_machine_as_test``; the settings of ``base.TestCase`` hold.
         """
         from powercut.machine import StoreMachine  # noqa: PLC0415 (Hypothesis where it is used)
 
@@ -155,9 +150,20 @@ class Explorer:
             "judge": staticmethod(self.check),
             "__module__": machine.__module__,
         }
-        return type(machine.__name__, (machine,), bound)
+        made: type[StoreMachine] = type(machine.__name__, (machine,), bound)
+        if base is not None:
+            made.TestCase.settings = base.TestCase.settings
+        return made
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    def _limits(self, geometry: Geometry) -> Facts:
+        """What a store of the engine on a device takes; the engine is asked once. Raises PowercutError."""
+        if geometry not in self._facts:
+            start = time.perf_counter()
+            self._facts[geometry] = limits(self.engine, geometry, isolate=self.settings.isolate)
+            hypo.excuse(time.perf_counter() - start)
+        return self._facts[geometry]
 
     def _source(self, ops: int, devices: Sequence[Geometry]) -> GeneratedSource:
         profiles = tuple(self.profile(device) for device in devices or (self.device,))
@@ -202,7 +208,7 @@ class Explorer:
     def _judge(self, trace: Trace) -> Verdict:
         """Runs the trace and counts what it showed."""
         outcome = judge(trace, self.engine, self._options(), isolate=self.settings.isolate)
-        self._work.counts.add(counts_of(self.engine, outcome))
+        self._work.tally.add(tally_of(self.engine, outcome))
         return outcome
 
     def _options(self) -> RunOptions:
@@ -235,25 +241,20 @@ class Explorer:
         path, problem = failure.keep(trace, self._work.folder)
         saved = failure.saved_as(trace, path, self.engine, here) if path is not None else None
         if saved is not None:
-            self._work.counts.add(Counts(saved=[saved]))
+            self._work.tally.add(Tally(saved=[saved]))
         words = failure.message(trace, violation, self.engine, saved, problem)
         error = failure.error_of(violation.kind)(words)
         error.violation, error.trace, error.path = violation, trace, path
         return error
 
 
-def counts_of(engine: Engine, verdict: Verdict) -> Counts:
+def tally_of(engine: Engine, verdict: Verdict) -> Tally:
     """What one run looked at."""
-    states = {
-        (kind, model): States(one.total, one.checked, one.identical + one.unread, one.sampled, one.beyond)
-        for (model, kind), one in verdict.counts.items()
-    }
-    return Counts(
+    return Tally(
         engine=f"{engine.name} {engine.version}",
         traces=1,
         operations=verdict.operations,
         events=verdict.events,
-        no_space=verdict.no_space,
         unclaimed=int(any(not one.claimed for one in verdict.violations)),
-        states=states,
+        counts=verdict.counts,
     )

@@ -8,14 +8,15 @@ import shlex
 from functools import cache
 from pathlib import Path
 
+from powercut.child import DiedError
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.judge import Violation
 from powercut.native import engine_names
 from powercut.ops import op_text
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
-from powercut.suite.child import Died, in_child, shared_watch
-from powercut.suite.counts import Saved
+from powercut.suite.judging import apart
+from powercut.suite.tally import Saved
 from powercut.trace import Trace, file_name, save
 from powercut.why import why_text, with_why
 
@@ -55,7 +56,7 @@ def small(
     try:
         budget = min(budget, DEADLY_BUDGET) if deadly else budget
         made = _shrunk(trace, violation, engine, budget, isolate=isolate and not deadly)
-    except (PowercutError, RuntimeError):
+    except (DiedError, PowercutError, RuntimeError):
         made = None
     if made is None or made[1] is None or made[1].kind != violation.kind:
         return expecting(trace, engine, violation), violation
@@ -64,11 +65,10 @@ def small(
 
 def _shrunk(
     trace: Trace, violation: Violation, engine: Engine, budget: int, *, isolate: bool
-) -> tuple[Trace, Violation | None] | None:
+) -> tuple[Trace, Violation | None]:
     if not isolate:
         return shrunk(trace, engine, budget, violation)
-    made = in_child(lambda: shrunk(trace, engine, budget, violation), shared_watch(), SHRINK_SECONDS)
-    return None if isinstance(made, Died) else made
+    return apart(lambda _: shrunk(trace, engine, budget, violation), SHRINK_SECONDS)
 
 
 def keep(trace: Trace, folder: Path) -> tuple[Path | None, str]:

@@ -3,54 +3,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from powercut.campaign import DEATHS_MAX
+from powercut.child import DiedError, in_child
 from powercut.claims import may_not_die
-from powercut.engine import Engine
+from powercut.engine import Engine, EngineRefusedError, Facts
+from powercut.errors import PowercutError
 from powercut.explorer import Watch
-from powercut.fault import Fault
+from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.run import Death, RunOptions, Verdict, device_models, run_trace
 from powercut.shrink import first_violation
-from powercut.suite.child import Died, in_child, shared_watch
 from powercut.trace import Trace
 
+#: Seconds without any sign of life after which an engine counts as hanging.
+HANG_SECONDS = 60.0
 
-def judge(
-    trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool, hang_seconds: float | None = None
-) -> Verdict:
+T = TypeVar("T")
+
+
+def judge(trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool) -> Verdict:
     """The verdict on a trace. A crash state that ends or hangs the process is a violation, and is left out
-    when the others are judged once more.
-
-    ``hang_seconds``: without a sign of life; None: a minute. Raises PowercutError.
-    """
+    when the others are judged once more. Raises PowercutError."""
     if not isolate:
         return run_trace(trace, engine, options, watch=Watch())
     while True:
-        watch = shared_watch()
-        outcome = in_child(partial(run_trace, trace, engine, options, None, watch), watch, hang_seconds)
-        if not isinstance(outcome, Died):
-            return outcome
-        suspects = watch.at_hand(device_models(trace))
-        if len(suspects) > 1 and options.jobs > 1:
-            options = replace(options, jobs=1)
-        elif len(suspects) != 1 or len(options.deaths) + 1 >= DEATHS_MAX:
-            claims = engine.claims(trace.engine.options)
-            return _given_up(trace, outcome, [*options.deaths, *_deaths(outcome, suspects)], claims)
-        else:
-            options = replace(
-                options, deaths=(*options.deaths, Death(outcome.kind, outcome.how, suspects[0]))
-            )
+        try:
+            return apart(partial(_run, trace, engine, options))
+        except DiedError as died:
+            suspects = died.watch.at_hand(device_models(trace))
+            deaths = (*options.deaths, *(Death(died.kind, died.how, fault) for fault in suspects))
+            if len(suspects) > 1 and options.jobs > 1:
+                options = replace(options, jobs=1)
+            elif len(suspects) != 1 or len(deaths) >= DEATHS_MAX:
+                return _given_up(trace, died, deaths, engine.claims(trace.engine.options))
+            else:
+                options = replace(options, deaths=deaths)
 
 
-def _deaths(died: Died, suspects: Sequence[Fault]) -> list[Death]:
-    return [Death(died.kind, died.how, fault) for fault in suspects]
+def limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
+    """What an empty store of the engine takes on a device. Raises PowercutError: it does not take that."""
+
+    def ask(_: Watch) -> Facts | str:
+        try:
+            return engine.facts(engine.format(geometry), geometry)
+        except EngineRefusedError as error:
+            return f"does not take this device ({geometry}): {error}"
+
+    try:
+        found = apart(ask) if isolate else ask(Watch())
+    except DiedError as died:
+        what = "ends its process" if died.kind == "crash" else "hangs"
+        found = f"{what} where it makes an empty store ({geometry}): {died.how}"
+    if isinstance(found, str):
+        raise PowercutError(f"{engine.name} {engine.version} {found}.")
+    return found
 
 
-def _given_up(trace: Trace, died: Died, deaths: Sequence[Death], claims: frozenset[str]) -> Verdict:
+def apart(work: Callable[[Watch], T], seconds: float | None = None) -> T:
+    """What the work answers in a process of its own. ``seconds``: without a sign of life; None: a minute.
+
+    Raises DiedError, and as the work does.
+    """
+    answers: list[T] = []
+    in_child(lambda watch, send: send(work(watch)), answers, HANG_SECONDS if seconds is None else seconds)
+    return answers[0]
+
+
+def _run(trace: Trace, engine: Engine, options: RunOptions, watch: Watch) -> Verdict:
+    return run_trace(trace, engine, options, watch=watch)
+
+
+def _given_up(trace: Trace, died: DiedError, deaths: Sequence[Death], claims: frozenset[str]) -> Verdict:
     """The verdict where too many crash states kill the process, or the run itself does."""
     words = "The engine ended its process" if died.kind == "crash" else "The engine hangs"
     known = [

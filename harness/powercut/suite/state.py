@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from powercut.suite.counts import Counts
 from powercut.suite.settings import Settings, with_marker
+from powercut.suite.tally import Tally
 from powercut.suite.work import Work
 
 FIXTURE = "powercut_explorer"
@@ -47,20 +47,20 @@ class Suite:
     settings: Settings
     time: SessionTime
     work: Work
-    done: list[Counts] = field(default_factory=list)
+    done: list[Tally] = field(default_factory=list)
 
     def begin(self, item: pytest.Item) -> None:
         """A test begins. Raises UsageError where its marker is wrong."""
         work = self.work
-        work.counts, work.home = Counts(), item.path.parent
+        work.tally, work.home = Tally(), item.path.parent
         work.settings = item_settings(item, self.settings)
         work.seed = item_seed(item, work.settings)
         work.share = self.time.share() if FIXTURE in getattr(item, "fixturenames", ()) else None
 
-    def end(self) -> Counts | None:
+    def end(self) -> Tally | None:
         """A test ends: what it looked at; None: it did not use powercut."""
-        counts, self.work.counts = self.work.counts, Counts()
-        return counts if counts.traces else None
+        tally, self.work.tally = self.work.tally, Tally()
+        return tally if tally.traces else None
 
 
 KEY = pytest.StashKey[Suite]()

@@ -5,52 +5,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from powercut.counts import Counts, is_exhaustive
 from powercut.fault import KINDS, PARENTS
-from powercut.suite.counts import Counts, States, by_kind
 from powercut.suite.settings import Settings
+from powercut.suite.tally import Tally
 
 _HEADINGS = ("kind", "device model", "states", "judged", "equal", "left", "coverage")
 
 
-def summary_lines(engines: Sequence[Counts], settings: Settings) -> list[str]:
+def summary_lines(engines: Sequence[Tally], settings: Settings) -> list[str]:
     """All of it, for one or several engines."""
     lines: list[str] = []
-    for counts in engines:
-        lines += [_head(counts, settings), *_table(counts), coverage(counts)]
-        if counts.no_space:
-            lines.append(f"write probes that met a full device: {counts.no_space:,}")
-        if counts.unclaimed:
+    for tally in engines:
+        lines += [_head(tally, settings), *_table(tally), coverage(tally)]
+        if tally.no_space:
+            lines.append(f"write probes that met a full device: {tally.no_space:,}")
+        if tally.unclaimed:
             lines.append(
-                f"not claimed: {counts.unclaimed:,} traces fail where the engine does not claim to survive; "
+                f"not claimed: {tally.unclaimed:,} traces fail where the engine does not claim to survive; "
                 "--powercut-strict makes tests of them fail"
             )
-        if counts.unbegun:
-            lines.append(f"not begun, for want of time: {counts.unbegun:,} traces")
-        for saved in counts.saved:
+        if tally.unbegun:
+            lines.append(f"not begun, for want of time: {tally.unbegun:,} traces")
+        for saved in tally.saved:
             lines += [f"violation: {saved.kind}, saved as {saved.path}", f"  {saved.replay}"]
     return lines
 
 
-def _head(counts: Counts, settings: Settings) -> str:
-    tests = "1 test" if counts.tests == 1 else f"{counts.tests} tests"
+def _head(tally: Tally, settings: Settings) -> str:
+    tests = "1 test" if tally.tests == 1 else f"{tally.tests} tests"
     return (
-        f"{counts.engine}, profile {settings.profile}, seed {settings.seed}: {tests}, {counts.traces:,} "
-        f"traces, {counts.operations:,} operations, {counts.events:,} device events"
+        f"{tally.engine}, profile {settings.profile}, seed {settings.seed}: {tests}, {tally.traces:,} "
+        f"traces, {tally.operations:,} operations, {tally.events:,} device events"
     )
 
 
-def _table(counts: Counts) -> list[str]:
+def _table(tally: Tally) -> list[str]:
     rows: list[tuple[str, ...]] = [_HEADINGS]
-    order = sorted(counts.states.items(), key=lambda item: (KINDS.index(item[0][0]), item[0][1]))
-    for (kind, model), states in order:
-        numbers = (states.total, states.checked, states.skipped, states.left)
+    order = sorted(tally.counts.items(), key=lambda item: (KINDS.index(item[0][1]), item[0][0]))
+    for (model, kind), count in order:
+        numbers = (count.total, count.checked, count.equal, count.left)
         rows.append(
-            (
-                kind,
-                model or "any",
-                *(f"{number:,}" for number in numbers),
-                _word(states, _parents(counts, kind, model)),
-            )
+            (kind, model or "any", *(f"{number:,}" for number in numbers), _word(tally.counts, model, kind))
         )
     if len(rows) == 1:
         return []
@@ -65,41 +61,29 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells)
 
 
-def _parents(counts: Counts, kind: str, model: str = "") -> list[States]:
-    """Of cuts of recoveries: the states whose recovery is cut, on a device or, if none is named, on any."""
-    if kind != "nested":
-        return []
-    return [
-        states
-        for (other, device), states in counts.states.items()
-        if other in PARENTS and (not model or device in ("", model))
-    ]
-
-
-def _word(states: States, parents: Sequence[States] = ()) -> str:
+def _word(counts: Counts, model: str, kind: str) -> str:
     """What part of the states that there can be was dealt with."""
-    whole = all(one.exhaustive for one in parents)
-    if states.exhaustive and whole:
+    count = counts[model, kind]
+    if is_exhaustive(counts, model, kind):
         return "exhaustive"
-    words = [] if whole else ["in part: not every state was there whose recovery is cut"]
-    if states.left:
-        words.append(f"{states.left:,} left, behind a violation or an interruption")
-    if states.beyond:
-        words.append(f"in part: more states are possible at {states.beyond:,} cuts")
+    words = []
+    if count.exhaustive:
+        words.append("in part: not every state was there whose recovery is cut")
+    if count.left:
+        words.append(f"{count.left:,} left, behind a violation or an interruption")
+    if count.beyond:
+        words.append(f"in part: more states are possible at {count.beyond:,} cuts")
     return "; ".join(words)
 
 
-def coverage(counts: Counts) -> str:
+def coverage(tally: Tally) -> str:
     """``exhaustive: prefix. In part: torn. Not looked at: ...``: no kind is missing."""
-    kinds = by_kind(counts)
-    whole = [
-        kind
-        for kind in KINDS
-        if kind in kinds and all(one.exhaustive for one in (kinds[kind], *_parents(counts, kind)))
-    ]
-    part = [kind for kind in KINDS if kind in kinds and kind not in whole]
-    none = [kind for kind in KINDS if kind not in kinds]
-    said = (("exhaustive", whole), ("in part", part), ("not looked at", none))
+    kinds = {kind for _, kind in tally.counts}
+    part = {kind for model, kind in tally.counts if not is_exhaustive(tally.counts, model, kind)}
+    if any(kind in PARENTS and not count.exhaustive for (_, kind), count in tally.counts.items()):
+        part |= kinds & {"nested"}  # even where the states that are missing would be another device's
+    whole = kinds - part
+    said = (("exhaustive", whole), ("in part", part), ("not looked at", set(KINDS) - kinds))
     return "crash states of these traces: " + "; ".join(
-        f"{word}: {', '.join(names)}" for word, names in said if names
+        f"{word}: {', '.join(kind for kind in KINDS if kind in names)}" for word, names in said if names
     )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: ISC
-"""What an explorer works under: the settings and the seed of the test at hand, and its counts so far."""
+"""What an explorer works under: the settings and the seed of the test at hand, and its tally so far."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from powercut.suite.counts import Counts
 from powercut.suite.settings import Settings
+from powercut.suite.tally import Tally
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Work:
     settings: Settings = field(default_factory=Settings)
     seed: int = 0
     share: float | None = None
-    counts: Counts = field(default_factory=Counts)
+    tally: Tally = field(default_factory=Tally)
     here: Path = field(default_factory=Path.cwd)
     home: Path = field(default_factory=Path.cwd)
 
