@@ -5,6 +5,7 @@ allowed at that moment."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -124,6 +125,29 @@ def test_three_cuts_in_a_row_are_as_many_as_the_cuts_below_each_second_one(engin
 def run_length(*parts: int) -> int:
     assert all(parts)
     return sum(parts)
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
+def test_a_cut_of_a_recovery_is_passed_over_only_where_it_leaves_what_the_cut_before_left(
+    engine: str,
+) -> None:
+    loaded = Engine.load(engine)
+    options = ExploreOptions(frozenset({"prefix", "nested"}), keep_unread=True)
+    with loaded.record(DEVICE, WORK) as run:
+        prediction = predict(run, WORK)
+        explored = run.explore(Allowed(prediction.allowed), options)
+        prediction.close()
+        parents = {(run.fault_image(one), run.fault_position(one)): one for one in run.list(options)[::-1]}
+        total = repeated = 0
+        for fault in parents.values():
+            with run.recovery(fault) as recovery:
+                states = log_of(recovery).states
+            total += len(states) - 1
+            repeated += sum(one == two for one, two in pairwise(states[1:]))
+    count = explored.counts["", "nested"]
+    assert (count.total, count.left) == (total, 0)
+    assert count.identical <= repeated < total
+    assert (count.identical > 0) == (engine == "skink")  # ditto's syncs all change what is allowed
 
 
 #: Lies that show only when recovery is cut, or that do so as well.
