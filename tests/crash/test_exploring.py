@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from powercut.campaign import Campaign, Plan
+from powercut.corpus import pack
 from powercut.devices import BUILTIN, load
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.faultfile import Explore, ModelData
+from powercut.fuzz import CorpusSource
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.run import RunOptions, run_trace
+from powercut.source import ExploringSource
 from powercut.trace import EngineRef, Trace
 from powercut.trace import load as load_trace
 
@@ -178,6 +182,19 @@ def test_a_saved_trace_names_its_crash_state_and_fails_again(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "as expected" in done.stdout
     assert powercut("replay", "--expect", "--engine", "ditto", path).returncode == 0
+
+
+def test_what_is_not_claimed_is_told_in_the_order_of_the_traces_whoever_was_quicker(tmp_path: Path) -> None:
+    """The first takes by far the longest."""
+    skink = Engine.load("skink")
+    files = (tmp_path / "long", *(tmp_path / "short" for _ in range(19)))
+    for file, times in ((files[0], 20), (files[1], 1)):
+        file.write_bytes(pack(Geometry(16, 16, 512, 8, 0xFF), OPERATIONS * times))
+    inputs = CorpusSource(files, EngineRef("skink"), skink.capabilities)
+    source = ExploringSource(inputs, Explore(("damage",)))
+    tally = Campaign(Plan("skink", source, traces=20, workers=2)).run()
+    assert (tally.failures, tally.unclaimed_total) == ([], 20)
+    assert [one.index for one in tally.unclaimed] == list(range(16))
 
 
 def test_skink_claims_device_models_and_no_damage() -> None:
