@@ -226,9 +226,14 @@ def coverage(source: ExhaustiveSource, tally: Tally, explore: Explore) -> dict[s
 
 
 def _kinds_text(tally: Tally, explore: Explore) -> str:
-    """The kinds of crash state, those that depend on it with their device models."""
+    """The kinds of crash state, those that depend on it with their device models; apart those of which
+    there was no state, on these devices and models."""
+    there = {kind for (_, kind), count in tally.counts.items() if count.total}
     texts = []
     for kind in explore.kinds:
+        if kind not in there:
+            texts.append(f"no {kind} one there")
+            continue
         models = sorted(model for model, counted in tally.counts if counted == kind and model)
         text = f"{kind} to {explore.depth} cuts" if kind == "nested" else kind
         texts.append(f"{text} on {', '.join(models)}" if models else text)

@@ -186,6 +186,8 @@ def test_the_statement_names_kinds_and_device_models() -> None:
     explore = Explore(kinds=("prefix", "torn", "nested"), depth=3)
     words = coverage(SOME, tally(counts=counts), explore)["words"]
     assert "all 40 crash states (prefix; torn on nand, nor; nested to 3 cuts): none fails" in words
+    some = coverage(SOME, tally(counts={("", "prefix"): whole, ("nor", "torn"): Count()}), explore)["words"]
+    assert "all 10 crash states (prefix; no torn one there; no nested one there): none fails" in some
 
 
 def test_a_sequence_that_ended_the_engines_process_was_not_covered() -> None:
