@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import connection
 
+from powercut.child import DiedError, in_child
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.fault import Failing
@@ -29,6 +28,9 @@ EVENT_OF = {
     "prog_bad": "prog",
     "erase_bad": "erase",
 }
+
+#: Seconds after which a run that is played beforehand hangs: so many that no load of the machine decides it.
+HANG_SECONDS = 60.0
 
 #: Operations that write, at most, after one that answered IO.
 WRITES_AFTER = 4
@@ -112,38 +114,18 @@ def _looks(op: Op) -> list[Op]:
 
 def _play(trace: Trace, origin: str) -> _Played | None:
     """Runs a trace in a child process; None where it cannot be run, or the engine ended the process."""
-    mine, theirs = connection.Pipe(duplex=False)
-    child = os.fork()
-    if child == 0:
-        try:
-            theirs.send(_played(trace, origin))
-        finally:
-            os._exit(0)
-    theirs.close()
+    answers: list[_Played] = []
     try:
-        played: _Played | None = mine.recv() if mine.poll(10.0) else None
-    except EOFError:
-        played = None
-    finally:
-        mine.close()
-        _end(child)
-    return played
-
-
-def _end(child: int) -> None:
-    """Ends a child that may still be at work."""
-    if os.waitpid(child, os.WNOHANG) == (0, 0):
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-
-
-def _played(trace: Trace, origin: str) -> _Played | None:
-    try:
-        with record(trace, _engine(origin)) as run:
-            codes = tuple(run.code(index) for index in range(len(trace.operations)))
-            kinds = [run.event(index).kind for index in range(run.event_count)]
-    except PowercutError:
+        in_child(lambda _, send: send(_played(trace, origin)), answers, HANG_SECONDS)
+    except (DiedError, PowercutError):
         return None
+    return answers[0]
+
+
+def _played(trace: Trace, origin: str) -> _Played:
+    with record(trace, _engine(origin)) as run:
+        codes = tuple(run.code(index) for index in range(len(trace.operations)))
+        kinds = [run.event(index).kind for index in range(run.event_count)]
     return _Played(codes, {kind: kinds.count(kind) for kind in set(kinds)})
 
 
