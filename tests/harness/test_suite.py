@@ -390,11 +390,19 @@ def test_a_folder_that_cannot_be_written_is_told_and_the_failure_too(pytester: p
 
 
 def test_last_failed_repeats_the_failure_with_the_seed_that_was_drawn(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(GENERATED + "\n    def test_fine(powercut_explorer): pass\n")
+    # What is drawn need not trip the engine; the two operations behind it always do.
+    pytester.makepyfile(
+        f"{OVERWRITTEN}\n"
+        "    def test_generated(powercut_explorer):\n"
+        "        powercut_explorer.check_generated(budget=2, ops=8)\n"
+        "        test_overwritten(powercut_explorer)\n"
+        "\n"
+        "    def test_fine(powercut_explorer): pass\n"
+    )
     first = pytester.runpytest_inprocess(toy("Careless"), "--powercut-seed=random")
-    first.assert_outcomes(failed=1, passed=1)
+    first.assert_outcomes(failed=2, passed=1)
     again = pytester.runpytest_inprocess(toy("Careless"), "--powercut-seed=random", "--lf")
-    again.assert_outcomes(failed=1)
+    again.assert_outcomes(failed=2)
     assert summary(first) == summary(again)
 
 
