@@ -157,13 +157,23 @@ static int find_identical(struct exploration *x) {
         }
         if (known) {
             item->fate = IS_IDENTICAL;
-            count_of(x, x->counts, item->state.model, item->state.kind)->identical++;
             if (x->options->watch != NULL) {
                 (void)__atomic_fetch_add(&x->options->watch->progress, 1, __ATOMIC_RELAXED);
             }
         }
     }
     return PC_OK;
+}
+
+/* Passed over is what equals a state that was dealt with. Behind one that was left it may be that one. */
+static void count_identical(struct exploration *x) {
+    for (size_t i = 0; i < x->item_count && x->items[i].fate != TO_JUDGE; i++) {
+        const struct item *item = &x->items[i];
+
+        if (item->fate == IS_IDENTICAL) {
+            count_of(x, x->counts, item->state.model, item->state.kind)->identical++;
+        }
+    }
 }
 
 static int explore_batch(struct exploration *x, struct worker *workers, size_t jobs) {
@@ -175,6 +185,7 @@ static int explore_batch(struct exploration *x, struct worker *workers, size_t j
     }
     if (x->code == PC_OK) {
         run_phase(x, workers, jobs, judge_group);
+        count_identical(x);
     }
     return x->code;
 }

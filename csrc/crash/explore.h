@@ -24,7 +24,7 @@
 /* A batch is closed at the first cut behind so many states. */
 #define BATCH 65536u
 
-enum fate { TO_JUDGE = 0, IS_IDENTICAL = 1 };
+enum fate { TO_JUDGE = 0, IS_IDENTICAL = 1, DEALT_WITH = 2 };
 
 struct item {
     struct state state;
@@ -103,7 +103,8 @@ struct worker {
     struct media past;     /* for damage that brings older content back */
     struct pc_fault fault; /* of the state at hand */
     uint64_t number;       /* of the state at hand */
-    int spotted;           /* in the states below this one there was something to tell */
+    int spotted;           /* in this state and those below it there was something to tell */
+    int left;              /* of those below it some were left, since the exploration ends early */
     struct pc_count *counts;
     int code;
 };

@@ -101,7 +101,9 @@ static int nested_state(void *ctx, const struct state *state, int sampled) {
     count = nested_count(worker);
     count->total++;
     count->sampled += (uint64_t)(sampled != 0);
-    if (is_repetition(nest, state)) {
+    if (!is_of_interest(worker->x, worker->number)) {
+        worker->left = 1; /* counted, and no more: what a stop costs is a list, whatever lies below */
+    } else if (is_repetition(nest, state)) {
         count->identical++;
         tell_passed(worker);
     } else {

@@ -195,7 +195,7 @@ static int is_comparable(const struct worker *worker, const struct item *item,
            !(item->state.kind == PC_FAULT_DAMAGE && damage_is_of_device(damage));
 }
 
-static void judge_item(struct worker *worker, const struct item *item) {
+static void judge_item(struct worker *worker, struct item *item) {
     struct exploration *x = worker->x;
     struct pc_damage damage = damage_of(&item->state.cut);
     struct subject subject = subject_of(x, item, &damage);
@@ -214,22 +214,27 @@ static void judge_item(struct worker *worker, const struct item *item) {
         if (memories_know(worker, position) ||
             (!hash_equal(position, marked) && memories_know(worker, marked))) {
             count->unread++;
+            item->fate = DEALT_WITH;
             tell_passed(worker);
             return;
         }
         patch_forget_reads(&worker->levels[0].patch);
     }
-    worker->spotted = 0;
+    worker->spotted = worker->left = 0;
     if (judge_here(worker, 0, &subject, count) && subject.kind != PC_FAULT_DAMAGE) {
         explore_below(worker, 0, &subject, item->fault);
     }
+    if (worker->left) {
+        return;
+    }
+    item->fate = DEALT_WITH;
     if (comparable && !worker->spotted) {
         memories_add(worker, marked);
     }
 }
 
 int judge_group(struct worker *worker, size_t first, size_t end) {
-    const struct exploration *x = worker->x;
+    struct exploration *x = worker->x;
 
     worker->code = worker->ready ? PC_OK : worker_init(worker);
     if (worker->code == PC_OK && (x->options->keep & PC_KEEP_UNREAD) == 0 && end - first > 1) {
