@@ -38,10 +38,10 @@ def _number(name: str, value: str) -> int | None:
 
 
 def options_text(options: EngineOptions) -> str:
-    """The options as `parse_options` takes them, those at their default left out."""
+    """The options as the documentation types them, those at their default left out."""
     parts = []
     if options.disk_minor != DEFAULTS.disk_minor:
-        parts.append(f"disk_minor={options.disk_minor - 1}")
+        parts.append(f"disk_minor=2.{options.disk_minor - 1}")
     if options.value_checks != DEFAULTS.value_checks:
         parts.append("value_checks=on")
     if options.name_max != DEFAULTS.name_max:

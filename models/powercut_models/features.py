@@ -11,7 +11,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from powercut_models.blocks import CREATE, DELETE, DIRECTORY, FILE, INLINE_STRUCT, SUPERBLOCK, Log, Tag, le32
+from powercut_models.blocks import (
+    CONDEMNED,
+    CREATE,
+    DELETE,
+    DIRECTORY,
+    FILE,
+    INLINE_STRUCT,
+    SUPERBLOCK,
+    Log,
+    Tag,
+    le32,
+)
 from powercut_models.pairs import Pair, Slot, meet
 from powercut_models.reading import Image
 from powercut_models.survey import Survey
@@ -19,9 +30,11 @@ from powercut_models.tree import TIMESTAMP, Entry
 
 _CHECK: Final = 0x76  # skink's own, see docs/format.md, "What skink adds"
 
-_TAGS: Final = {
+#: Tags by their type; attributes of others have words of their own.
+TAGS: Final = {
     0x001: "tag: a value's name",
     0x002: "tag: a dictionary's name",
+    CONDEMNED: "tag: a dictionary that is being removed",
     0x0FF: "tag: the superblock's name",
     0x200: "tag: a dictionary's pair",
     0x201: "tag: an inline value",
@@ -41,7 +54,7 @@ _LENGTHS: Final = ("1 block", "2 blocks", "3 blocks", "4 blocks")
 
 KNOWN: Final = frozenset(
     {
-        *_TAGS.values(),
+        *TAGS.values(),
         *(f"value: {length}" for length in (*_LENGTHS, "5 to 8 blocks", "9 blocks or more")),
         "tag: a foreign attribute",
         "tag: an attribute that is gone",
@@ -131,7 +144,7 @@ def _other(log: Log) -> str:
 def _tag(tag: Tag) -> str:
     if tag.group == 0x300 and tag.deleted:
         return "tag: an attribute that is gone"
-    return _TAGS.get(tag.type, "tag: a foreign attribute" if tag.group == 0x300 else f"tag: 0x{tag.type:03x}")
+    return TAGS.get(tag.type, "tag: a foreign attribute" if tag.group == 0x300 else f"tag: 0x{tag.type:03x}")
 
 
 # --- the whole image -----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""The golden images of tests/golden, made by real littlefs: skink and the independent reader see in them what
-littlefs saw, skink settles what is pending and writes on."""
+"""The golden images of tests/golden, made by real littlefs, by skink and by hand: skink and the independent
+reader see in them what littlefs saw, skink settles what is pending and writes on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import importlib.util
 import json
 import lzma
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def plain(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_there_are_golden_images_of_every_kind() -> None:
-    assert len(NAMES) == 10
+    assert len(NAMES) == 13
     told = [load(name)[1] for name in NAMES]
     assert {facts["disk_version"] for facts in told} == {"2.0", "2.1"}
     assert sum(facts["move"] for facts in told) == 2
@@ -62,7 +63,7 @@ def test_there_are_golden_images_of_every_kind() -> None:
     assert sum(path.stat().st_size for path in HERE.glob("*.xz")) < 100_000
 
 
-def test_littlefs_makes_the_golden_images_again_byte_for_byte() -> None:
+def test_the_golden_images_are_made_again_byte_for_byte() -> None:
     spec = importlib.util.spec_from_file_location("golden_make", HERE / "make.py")
     assert spec is not None
     assert spec.loader is not None
@@ -117,7 +118,8 @@ def test_skink_settles_it_to_what_littlefs_made_of_it(name: str) -> None:
             assert (store.check(), store.stat().pending) == ("", False)
             assert store.stat().blocks_used == facts["used_blocks"]
             assert store.stat().version == (2, 1)
-        fs = littlefs.mount(littlefs.Memory(geometry, disk.image), geometry)
+        # littlefs 2.11 holds every superblock of a chain against the size it is told, also before it grew
+        fs = littlefs.mount(littlefs.Memory(geometry, disk.image), replace(geometry, block_count=0))
     assert shown(littlefs.rows(fs)) == plain(facts["entries"])
     assert fs.used_block_count == facts["used_blocks"]
 

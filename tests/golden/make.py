@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""Makes the golden images: littlefs's own work, packed, with what it saw in them.
+"""Makes the golden images that no `golden record` makes, packed, with what littlefs sees in them: most are
+littlefs's own work, one is skink's, and one has a commit that neither writes.
 
     python tests/golden/make.py
 
 Each NAME.img.xz has a NAME.json: geometry, on-disk version, what is pending, and the entries that littlefs
-sees after its repair, with size, SHA-256 and attributes. The same littlefs makes the same bytes each time.
+sees after its repair, with size, SHA-256 and attributes. The same builds make the same bytes each time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import json
 import lzma
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from littlefs import LittleFS
 from powercut import littlefs
 from powercut.geometry import Geometry
 from powercut.lfsturn import Recorder
+from powercut.skink import Disk, Store
+from powercut_models.blocks import CREATE, FILE, crc32
 from powercut_models.image import Image, read_image
 
 HERE = Path(__file__).resolve().parent
@@ -92,6 +96,20 @@ def grown() -> tuple[Maker, bytes]:
     return maker, maker.memory.image
 
 
+def superblock_chain_grown() -> tuple[Maker, bytes]:
+    """A chain of superblocks, made for 48 blocks and then grown to 96: the last alone says so."""
+    maker = Maker(SMALL)
+    made_for = Geometry(16, 16, 256, 48, 0xFF)
+    maker.fs = littlefs.mount(maker.memory, made_for, fresh=True, block_cycles=2)
+    for turn in range(14):
+        maker.write("/worn", b"%d" % turn * 20)
+    maker.fs.fs_grow(96)
+    maker.fs.mkdir("/d")
+    maker.fill("/d", 5, 40)
+    maker.fill("", 8, 900)
+    return maker, maker.memory.image
+
+
 def version_2_0() -> tuple[Maker, bytes]:
     """On-disk version 2.0."""
     maker = Maker(SMALL, disk_version=0x20000)
@@ -128,6 +146,44 @@ def attributes() -> tuple[Maker, bytes]:
     littlefs.set_time(maker.fs, "/d/timed", (20_000, 86_399_999_999_999_999))
     maker.fs.setattr("/blocks", littlefs.TIME_ATTRIBUTE, b"no time")
     return maker, maker.memory.image
+
+
+def attributes_by_skink() -> tuple[Maker, bytes]:
+    """The same by skink, and a value without a time: what its API can write and no operation of the engine
+    ABI does."""
+    maker = Maker(SMALL)
+    with Disk(SMALL, maker.start) as disk:
+        with Store(disk, time=(20_000, 1)) as store:
+            store.set(b"d/timed", b"timed")
+            store.set(b"blocks", b"b" * 700)
+            for key in (b"", b"d", b"d/timed", b"blocks"):
+                store.set_attr(key, 1, b"first")
+                store.set_attr(key, 1, b"second of " + key)
+                store.set_attr(key, 2, b"gone")
+                store.set_attr(key, 2, None)
+                maker.attrs["/" + key.decode()] = {1: b"second of " + key}
+        with Store(disk) as store:
+            store.set(b"untimed", b"no clock")
+        return maker, disk.image
+
+
+def name_without_struct() -> tuple[Maker, bytes]:
+    """Entries that have a name and nothing else: a writer may make them in two commits, littlefs and skink
+    show neither. The commit is by hand."""
+    maker = Maker(SMALL, disk_version=0x20000)
+    maker.write("/name", b"whole")
+    image = maker.memory.image
+    log = read_image(image, SMALL.block_size).pairs[0].newest
+    last = log.tags[-1]
+    word, commit = last.type << 20 | last.id << 10 | last.length, b""
+    for kind, number, data in ((CREATE, 1, b""), (FILE, 1, b"!first"), (CREATE, 3, b""), (FILE, 3, b"zz")):
+        word, before = kind << 20 | number << 10 | len(data), word
+        commit += (word ^ before).to_bytes(4, "big") + data
+    length = -(len(commit) + 8) % SMALL.prog_size + 4
+    commit += ((0x500 << 20 | 0x3FF << 10 | length) ^ word).to_bytes(4, "big")
+    commit += crc32(commit).to_bytes(4, "little")
+    start = log.block * SMALL.block_size + log.append_off
+    return maker, image[:start] + commit + image[start + len(commit) :]
 
 
 def pending_move() -> tuple[Maker, bytes]:
@@ -188,15 +244,15 @@ def worn() -> tuple[Maker, bytes]:
 
 
 MAKERS = (
-    superblock_chain, grown, version_2_0, hard_tails, attributes, pending_move, pending_move_of_a_directory,
-    orphan_of_mkdir, orphan_of_rmdir, worn,
+    superblock_chain, superblock_chain_grown, grown, version_2_0, hard_tails, attributes, attributes_by_skink,
+    name_without_struct, pending_move, pending_move_of_a_directory, orphan_of_mkdir, orphan_of_rmdir, worn,
 )  # fmt: skip
 
 
 def facts(maker: Maker, image: bytes) -> dict[str, Any]:
     """What littlefs says of the image, once it has repaired a copy."""
     shape, memory = maker.geometry, littlefs.Memory(maker.geometry, image)
-    fs = littlefs.mount(memory, shape)
+    fs = littlefs.mount(memory, replace(shape, block_count=0))  # what the last superblock says
     version = fs.fs_stat().disk_version
     fs.fs_mkconsistent()
     entries: dict[str, Any] = {}

@@ -51,9 +51,12 @@ def candidates(engine: Engine, workload: Workload, beat: Beat) -> Iterator[Candi
 
     Raises PowercutError where the engine does not do what it should: such a build is no measure for others.
     """
-    with engine.record(workload.geometry, workload.operations, options=workload.options) as run:
-        prediction = predict(run, workload.operations)
+    geometry, failing = workload.geometry, workload.failing
+    with engine.record(geometry, workload.operations, options=workload.options, failing=failing) as run:
+        prediction = predict(run, workload.operations, failing=failing is not None)
         try:
+            if failing is not None and _gave_up(run, workload):
+                return  # nobody has to go on with a block that went bad
             if prediction.wrong:
                 raise PowercutError(
                     f"{engine.name} {engine.version} is no build to record: in the workload {workload.name} "
@@ -62,6 +65,11 @@ def candidates(engine: Engine, workload: Workload, beat: Beat) -> Iterator[Candi
             yield from _Cuts(engine, workload, run, prediction).all(beat)
         finally:
             prediction.close()
+
+
+def _gave_up(run: Run, workload: Workload) -> bool:
+    """Whether an operation answered that the device failed."""
+    return any(run.code(index) == "IO" for index in range(len(workload.operations)))
 
 
 class _Cuts:

@@ -21,7 +21,7 @@ from powercut.golden.manifest import (
     MadeField,
     save,
 )
-from powercut.golden.workload import GEOMETRIES, VARIANTS, Workload, operations
+from powercut.golden.workload import GEOMETRIES, VARIANTS, WORN, Workload, operations, worn
 from powercut.isolated import Beat, Died, run
 from powercut.options import options_text
 from powercut.trace import DEFAULTS, EngineOptions
@@ -114,6 +114,9 @@ def workloads(engine: Engine, request: Request) -> Iterator[Workload]:
                 for options in variants if number == 0 else variants[:1]:
                     variant = options_text(options) if options != variants[0] else ""
                     yield Workload(_name(name, geometry, options), geometry, options, ops, variant)
+        if number == 0:
+            first = variants[0]
+            yield Workload(_name("worn", geometry, first), geometry, first, worn(profile), failing=WORN)
     if not some:
         raise PowercutError(
             f"{engine.name} {engine.version} takes none of the devices: {refused}; say --block-size and "

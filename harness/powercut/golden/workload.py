@@ -2,7 +2,8 @@
 """What an engine is asked to do for a golden set: few operations that bring out every structure of a format.
 
 They are written for the littlefs format and make sense on any: values of every length class, nested
-dictionaries, moves, one dictionary that grows and empties, one value that is written again and again.
+dictionaries, moves, one dictionary that grows and empties, one value that is written again and again, one
+dictionary that goes with others that were moved into it; and a device of which a block goes bad.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from powercut.fault import Failing
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.trace import DEFAULTS, EngineOptions
@@ -27,19 +29,23 @@ GEOMETRIES = (
 VARIANTS = (DEFAULTS, EngineOptions(disk_minor=1), EngineOptions(value_checks=1))
 
 #: The operation lists.
-NAMES = ("values", "tree", "moves", "wide", "log")
+NAMES = ("values", "tree", "moves", "wide", "log", "apart")
+
+#: Of the worn device: the block of the fifth erase takes no erase any more.
+WORN = Failing("erase_bad", 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A run of a golden set: a name, the device, what the engine is told, what it is to do. variant: what is
-    told in words, where the same is done without that, too."""
+    told in words, where the same is done without that, too; failing: the device call that fails."""
 
     name: str
     geometry: Geometry
     options: EngineOptions
     operations: tuple[Op, ...]
     variant: str = ""
+    failing: Failing | None = None
 
 
 def operations(profile: Profile) -> dict[str, tuple[Op, ...]]:
@@ -50,11 +56,18 @@ def operations(profile: Profile) -> dict[str, tuple[Op, ...]]:
         "moves": _moves,
         "wide": _wide,
         "log": _log,
+        "apart": _apart,
     }
-    return {
-        name: tuple(_synced(profile, bounded(profile, _able(profile, make(profile)))))
-        for name, make in lists.items()
-    }
+    return {name: _possible(profile, make) for name, make in lists.items()}
+
+
+def worn(profile: Profile) -> tuple[Op, ...]:
+    """The list for a device of which a block goes bad."""
+    return _possible(profile, _worn)
+
+
+def _possible(profile: Profile, make: Callable[[Profile], Iterator[Op]]) -> tuple[Op, ...]:
+    return tuple(_synced(profile, bounded(profile, _able(profile, make(profile)))))
 
 
 def _synced(profile: Profile, wanted: Iterator[Op]) -> Iterator[Op]:
@@ -160,3 +173,24 @@ def _log(profile: Profile) -> Iterator[Op]:
         yield _set(b"log", 10 + index % 3, index)
         if index % 4 == 3:
             yield _set(b"d/other", profile.geometry.block_size // 2, index)
+
+
+def _apart(_profile: Profile) -> Iterator[Op]:
+    """Two dictionaries of several blocks, with others between them, are moved into a third, which goes as a
+    whole: parts of it lie apart, and what takes it away comes in several steps."""
+    for name in (b"a", b"between", b"b", b"behind"):
+        for index in range(5 if name in (b"a", b"b") else 1):
+            yield _set(b"%s/%02d-name" % (name, index), 14)
+    yield _set(b"c/x", 3)
+    yield Op("rename", b"a", b"c/a")
+    yield Op("rename", b"b", b"c/b")
+    yield Op("remove", b"c")
+
+
+def _worn(_profile: Profile) -> Iterator[Op]:
+    """A value written again and again, in a dictionary that was made before the one beside it."""
+    yield _set(b"d/a/value", 9)
+    yield _set(b"d/b/x", 9)
+    for index in range(8):
+        yield _set(b"d/a/value", 10 + index % 3, index)
+    yield Op("remove", b"d/b")
