@@ -47,6 +47,17 @@ class Count:
 Counts = dict[tuple[str, str], Count]
 
 
+def how_many(number: int, what: str) -> str:
+    """``1 trace``, ``2,000 traces``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def unclaimed_words(traces: int) -> str:
+    """That so many traces fail, and that it is no violation."""
+    fail = "fails" if traces == 1 else "fail"
+    return f"not claimed: {how_many(traces, 'trace')} {fail} where the engine does not claim to survive"
+
+
 def add_counts(counts: Counts, more: Counts) -> None:
     """Adds the second to the first."""
     for key, count in more.items():

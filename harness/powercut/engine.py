@@ -112,7 +112,13 @@ class Engine:
         """
         if ":" in name:
             made = load_class(name)
-            bits = sum(CAPABILITIES[able] for able in made.capabilities)
+            unknown = sorted(set(made.capabilities) - set(CAPABILITIES))
+            if unknown:
+                raise PowercutError(
+                    f"Cannot use {name} as an engine: there is no capability {unknown[0]!r}; there are "
+                    f"{', '.join(CAPABILITIES)}."
+                )
+            bits = sum(CAPABILITIES[able] for able in set(made.capabilities))
             return cls(*as_engine(made, bits), origin=name)
         path = _library(name)
         pointer = ffi.new("const struct pc_engine **")
@@ -374,6 +380,8 @@ class _Mounted:
 
 def _library(name: str) -> Path:
     """Where the engine's library is. Raises PowercutError."""
+    if name.endswith(".py"):
+        raise PowercutError(f"Which class of {name} is the engine? Name it too: {name}:Class.")
     if "/" in name:
         path = Path(name).resolve()
         if not path.is_file():
@@ -391,7 +399,11 @@ def _library(name: str) -> Path:
 
 def _unknown(name: str) -> str:
     known = ", ".join(engine_names()) or "none"
-    return f"There is no built-in engine {name} (there are: {known}); a library is given as ./{name}.so."
+    library = name if Path(name).suffix else f"{name}.so"
+    return (
+        f"There is no built-in engine {name} (there are: {known}); a library is named by its path, as in "
+        f"--engine ./{library}."
+    )
 
 
 def _text(pointer: Any) -> str:

@@ -30,6 +30,8 @@ class Refused(Exception):  # noqa: N818 - a result, not an error
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
+        if code not in CODE_NUMBERS:
+            raise ValueError(f"there is no result code {code!r}; there are {', '.join(CODE_NUMBERS)}")
         self.code = code
 
 
@@ -111,13 +113,38 @@ def load_class(name: str) -> PythonEngine:
     where, _, attribute = name.rpartition(":")
     try:
         engine = getattr(_module(where), attribute)()
-    except (ImportError, OSError, SyntaxError, AttributeError, TypeError) as error:
-        raise PowercutError(f"Cannot use {name} as an engine: {error}.") from error
-    for method in ("name", "version", "capabilities", "format", "mount"):
-        if not hasattr(engine, method):
-            raise PowercutError(f"Cannot use {name} as an engine: it has no {method}.")
+        problem = _flaw(engine)
+    except Exception as error:
+        problem = _reason(error)
+    if problem:
+        raise PowercutError(f"Cannot use {name} as an engine: {problem}.")
     made: PythonEngine = engine
     return made
+
+
+def _flaw(engine: Any) -> str:
+    """What the engine lacks to be one; empty: nothing."""
+    for member in ("name", "version", "capabilities", "format", "mount"):
+        if not hasattr(engine, member):
+            return f"it has no {member}"
+    for member in ("name", "version", "claims"):
+        if not isinstance(getattr(engine, member, ""), str):
+            return f"its {member} must be a text, and is {getattr(engine, member)!r}"
+    if getattr(engine, "durability", "return") not in ("return", "sync"):
+        return f"its durability must be 'return' or 'sync', and is {engine.durability!r}"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    """Why the class could not be had; of what its own code raises also where."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, (ImportError, SyntaxError)):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    words = str(error) if isinstance(error, AttributeError) else f"{type(error).__name__}: {error}"
+    mine = place.filename == __file__
+    return words if mine else f"{words} ({place.filename}, line {place.lineno})"
 
 
 def _module(where: str) -> Any:
@@ -159,9 +186,10 @@ class _Bridge:
         self._engine = engine
         self._stores: dict[int, PythonStore] = {}
         self._last = 0
+        self._shown: set[str] = set()
 
     def format(self, device: Any, options: Any) -> int:
-        return _code(lambda: self._engine.format(Device(device), _options(options)))
+        return self._code(lambda: self._engine.format(Device(device), _options(options)))
 
     def mount(self, device: Any, options: Any, ret_store: Any) -> int:
         def open_store() -> None:
@@ -170,11 +198,11 @@ class _Bridge:
             self._stores[self._last] = store
             ret_store[0] = ffi.cast("void *", self._last)
 
-        return _code(open_store)
+        return self._code(open_store)
 
     def unmount(self, handle: Any) -> None:
         store = self._stores.pop(int(ffi.cast("uintptr_t", handle)))
-        _code(store.unmount)
+        self._code(store.unmount)
 
     def apply(self, handle: Any, op: Any, reply: Any) -> int:
         def do() -> None:
@@ -184,7 +212,7 @@ class _Bridge:
                 raise Refused(answer.code)
             _reply(made, answer, reply)
 
-        return _code(do)
+        return self._code(do)
 
     def visit(self, handle: Any, fn: Any, ctx: Any) -> int:
         ended: list[int] = []
@@ -196,13 +224,13 @@ class _Bridge:
                     ended.append(code)
                     return
 
-        return _code(walk) or next(iter(ended), 0)
+        return self._code(walk) or next(iter(ended), 0)
 
     def facts(self, handle: Any, ret_facts: Any) -> int:
         def tell() -> None:
             ret_facts.name_max, ret_facts.value_max = self._store(handle).facts()
 
-        return _code(tell)
+        return self._code(tell)
 
     def check(self, handle: Any, text: Any, size: int) -> int:
         def look() -> None:
@@ -211,22 +239,24 @@ class _Bridge:
                 ffi.memmove(text, found + b"\0", len(found) + 1)
                 raise Refused("CORRUPT")
 
-        return _code(look)
+        return self._code(look)
 
     def _store(self, handle: Any) -> PythonStore:
         return self._stores[int(ffi.cast("uintptr_t", handle))]
 
-
-def _code(action: Callable[[], None]) -> int:
-    """0, or the code that the action was refused with; a mistake in the engine is printed and told."""
-    try:
-        action()
-    except Refused as refusal:
-        return CODE_NUMBERS[refusal.code]
-    except Exception:
-        traceback.print_exc(file=sys.stderr)
-        return CODE_NUMBERS["INVALID_ARGUMENT"]
-    return 0
+    def _code(self, action: Callable[[], None]) -> int:
+        """0, or the code that the action was refused with; a mistake in the engine is printed, once."""
+        try:
+            action()
+        except Refused as refusal:
+            return CODE_NUMBERS[refusal.code]
+        except Exception:
+            words = traceback.format_exc()
+            if words not in self._shown:
+                self._shown.add(words)
+                print(words, end="", file=sys.stderr)
+            return CODE_NUMBERS["INVALID_ARGUMENT"]
+        return 0
 
 
 def _options(options: Any) -> EngineOptions:

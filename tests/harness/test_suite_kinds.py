@@ -34,7 +34,7 @@ def test_torn_writes_are_looked_at_and_what_is_not_claimed_is_told_apart(pyteste
     lines = summary(result)
     assert lines[3].split()[:2] == ["torn", "nor"]
     assert lines[4].endswith("in part: torn; not looked at: reorder, nested, damage, full")
-    assert lines[5].startswith("not claimed: 1 traces fail")
+    assert lines[5].startswith("not claimed: 1 trace fails where")
 
 
 def test_the_marker_says_how_many_cuts_in_a_row(pytester: pytest.Pytester) -> None:

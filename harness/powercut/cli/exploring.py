@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from powercut.campaign import Tally
 from powercut.claims import is_claimed
 from powercut.cli.types import ENGINE, MODEL, Items, complete_words
 from powercut.devices import BUILTIN, DeviceModel, load, named
@@ -18,6 +19,7 @@ from powercut.errors import PowercutError
 from powercut.fault import CUTS_MAX, KINDS, Fault
 from powercut.faultfile import Explore
 from powercut.run import RunOptions
+from powercut.unseen import OF_MODELS, unseen_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +51,11 @@ class Exploring:
     options: RunOptions
     hang_seconds: float
     memory_bytes: int
+
+    def unseen(self, tally: Tally, engine: Engine) -> list[str]:
+        """Lines that say which kinds of crash state were not looked at, and why."""
+        models = [model.name for model in self.models]
+        return unseen_lines(tally.counts, self.kinds, models, engine.name)
 
 
 class Kinds(click.ParamType[tuple[str, ...]]):
@@ -138,7 +145,10 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
     options = RunOptions(
         strict=one["strict"], keep_identical=one["keep_identical"], keep_unread=one["keep_unread"]
     )
-    models = _models(one["model"], one["models"], engine) if {"torn", "reorder"} & set(kinds) else ()
+    of_models = bool(set(OF_MODELS) & {*kinds, *explore.nested})
+    if one["model"] and not of_models:
+        raise PowercutError("--model is for torn and reordered writes; ask for them with --kinds as well.")
+    models = _models(one["model"], one["models"], engine) if of_models else ()
     memory = (one["state_memory"] or 0) << 20
     return Exploring(kinds, models, explore, options, one["state_seconds"], memory)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from powercut.again import engine_option
 from powercut.campaign import Campaign, Plan, Tally
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
@@ -162,7 +163,8 @@ class _Judge:
         tally, saved = self._judged()
         report = self._report(fuzzed, tally, saved)
         if not self._request.as_json:
-            click.echo("\n".join(self._lines(report)))
+            unseen = self._request.exploring.unseen(tally, self._engine)
+            click.echo("\n".join(self._lines(report, unseen)))
         interrupted = fuzzed.interrupted or tally.interrupted
         if report["findings"] or tally.failures:
             return answer(report, 130 if interrupted else 1, "violation")
@@ -200,7 +202,7 @@ class _Judge:
             "judged": report_json(self._plan, self._engine, self._request.seed, tally, saved),
         }
 
-    def _lines(self, report: dict[str, Any]) -> list[str]:
+    def _lines(self, report: dict[str, Any], unseen: Sequence[str]) -> list[str]:
         judged = report["judged"]
         lines = [
             f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['states']:,} crash "
@@ -217,4 +219,5 @@ class _Judge:
             lines.append(f"finding {one['input']}: {words}; {model}")
         if len(report["findings"]) > FINDINGS_SHOWN:
             lines.append(f"and {len(report['findings']) - FINDINGS_SHOWN} more findings")
-        return [*lines, "", "what was kept, judged by the model:", report_text(judged)]
+        text = report_text(judged, engine_option(self._engine, Path.cwd()), unseen)
+        return [*lines, "", "what was kept, judged by the model:", text]

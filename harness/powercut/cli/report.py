@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from powercut.campaign import Plan, Tally
-from powercut.counts import Count, is_exhaustive
+from powercut.counts import Count, how_many, is_exhaustive, unclaimed_words
 from powercut.engine import Engine
 from powercut.fault import KINDS
 from powercut.judge import Violation
@@ -91,13 +93,14 @@ def failure_json(saved: Saved) -> dict[str, Any]:
     }
 
 
-def report_text(report: dict[str, Any]) -> str:
-    """The same for people."""
+def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequence[str] = ()) -> str:
+    """The same for people. ``engine_option``: what names the engine to `powercut replay`; ``unseen``: lines
+    that say what was not looked at."""
     engine = report["engine"]
     lines = [
-        f"{engine['name']} {engine['version']}, seed {report['seed']}, {report['jobs']} jobs: "
-        f"{report['traces']:,} traces, {report['operations']:,} operations, "
-        f"{report['device_events']:,} device events",
+        f"{engine['name']} {engine['version']}, seed {report['seed']}, {how_many(report['jobs'], 'job')}: "
+        f"{how_many(report['traces'], 'trace')}, {how_many(report['operations'], 'operation')}, "
+        f"{how_many(report['device_events'], 'device event')}",
         *_states_lines(report["crash_states"]),
     ]
     if report["write_probes_full"]:
@@ -106,21 +109,24 @@ def report_text(report: dict[str, Any]) -> str:
         lines.append(report["workload"]["words"])
     lines.append(f"{report['seconds']:.1f} s, {report['states_per_second']:,.0f} crash states a second")
     for failure in report["failures"]:
-        lines.extend(("", *_failure_lines(failure)))
+        lines.extend(("", *_failure_lines(failure, engine_option)))
     lines.extend(_unclaimed_lines(report["unclaimed"]))
+    lines.extend(unseen)
     if report["interrupted"]:
         lines.append("interrupted: the counts are of what was done until then")
     count = report["violations"]
-    lines.append("held: no violation" if not count else f"VIOLATED by {count} of {report['traces']:,} traces")
+    traces = how_many(report["traces"], "trace")
+    lines.append("held: no violation" if not count else f"VIOLATED by {count} of {traces}")
     return "\n".join(lines)
 
 
-def _failure_lines(failure: dict[str, Any]) -> list[str]:
+def _failure_lines(failure: dict[str, Any], engine_option: str) -> list[str]:
     lines = [f"violation: {failure['kind']} (trace {failure['trace']})", f"  {failure['words']}"]
     if failure["why"]:
         lines += [f"  {line}" for line in why_text(failure["why"], failure["needs"])]
     if failure["saved"]:
-        lines.append(f"  {failure['operations']} operations: powercut replay {failure['saved']}")
+        count = how_many(failure["operations"], "operation")
+        lines.append(f"  {count}: powercut replay {shlex.quote(failure['saved'])}{engine_option}")
     return lines
 
 
@@ -170,10 +176,7 @@ def _unclaimed_lines(unclaimed: dict[str, Any]) -> list[str]:
     """What fails where the engine does not claim to survive."""
     if not unclaimed["violations"]:
         return []
-    lines = [
-        "",
-        f"not claimed: {unclaimed['violations']:,} traces fail where the engine does not claim to survive",
-    ]
+    lines = ["", unclaimed_words(unclaimed["violations"])]
     seen: set[tuple[str, str]] = set()
     for one in unclaimed["examples"]:
         if (one["kind"], one["model"]) not in seen:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from powercut.again import engine_option
 from powercut.campaign import Campaign, Plan, Tally
 from powercut.cli.answer import INTERRUPTED, answer, json_option
 from powercut.cli.command import Command
@@ -42,6 +43,7 @@ from powercut.save import save_failures
 from powercut.source import ExploringSource, FixedSource, GeneratedSource, ImageSource, Source
 from powercut.trace import EngineRef, Trace
 from powercut.tree import TreeLimits, read_tree, tree_geometry, tree_operations
+from powercut.tryout import first_facts
 from powercut.vocabulary import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -217,13 +219,13 @@ def run_command(**given: Any) -> int:
     report = report_json(plan, engine, request.seed, tally, saved)
     if isinstance(source, ExhaustiveSource):
         report["workload"] = coverage(source, tally, request.exploring.explore)
+    unseen = request.exploring.unseen(tally, engine)
     if not request.as_json:
-        click.echo(report_text(report))
+        click.echo(report_text(report, engine_option(engine, Path.cwd()), unseen))
     if request.html is not None:
-        write_page(
-            request.html,
-            campaign_page(engine, command_line(request.seed), tally, saved, history, request.jobs, known),
-        )
+        command = command_line(request.seed)
+        page = campaign_page(engine, command, tally, saved, history, request.jobs, known, unseen)
+        write_page(request.html, page)
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)
     return answer(report, 130 if tally.interrupted else 1 if tally.failures else 0, _verdict(tally))
@@ -285,7 +287,7 @@ def make_source(request: Request, engine: Engine) -> Source:
 def profile(engine: Engine, geometry: Geometry) -> Profile:
     """What can be asked of the engine on a fresh device. Raises PowercutError where it cannot format one."""
     try:
-        facts = engine.facts(engine.format(geometry), geometry)
+        facts = first_facts(engine, geometry)
     except EngineRefusedError as error:
         raise PowercutError(
             f"{engine.name} {engine.version} does not take this device ({geometry}): {error}."
@@ -320,7 +322,7 @@ def _image_source(request: Request, engine: Engine, reference: EngineRef) -> Sou
     rows = image_rows(data, geometry)
     held = tuple((row.key, None if row.data is None else len(row.data)) for row in rows)
     try:
-        facts = engine.facts(data, geometry)
+        facts = first_facts(engine, geometry, image=data)
     except EngineRefusedError as error:
         raise PowercutError(
             f"{engine.name} {engine.version} does not take the image {request.image}: {error}."

@@ -22,6 +22,15 @@ class EngineName(click.ParamType[str]):
 
     name = "engine"
 
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Raises PowercutError where it is a library that ends the process which loads it."""
+        name = str(value)
+        if "/" in name and ":" not in name:
+            from powercut.tryout import demand_loadable  # noqa: PLC0415 (the library is loaded for this alone)
+
+            demand_loadable(name)
+        return name
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
         """Names; what begins like a path is one."""
         if incomplete.startswith((".", "/", "~")) or "/" in incomplete:

@@ -18,6 +18,7 @@ from powercut.golden.workload import NAMES
 from powercut.golden.workload import operations as fixed
 from powercut.isolated import Died, run
 from powercut.trace import EngineOptions
+from powercut.tryout import first_facts
 from powercut.vocabulary import Profile
 
 #: The devices where none is asked for.
@@ -78,7 +79,7 @@ def _profile(engines: Sequence[Engine], options: Sequence[EngineOptions], geomet
     names: list[int] = []
     for engine, told in zip(engines, options, strict=True):
         try:
-            names.append(engine.facts(engine.format(geometry, told), geometry, told).name_max)
+            names.append(first_facts(engine, geometry, told).name_max)
         except EngineRefusedError as error:
             raise PowercutError(
                 f"{engine.name} {engine.version} does not take this device ({geometry}): {error}; say "

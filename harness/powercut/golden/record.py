@@ -25,6 +25,7 @@ from powercut.golden.workload import GEOMETRIES, VARIANTS, WORN, Workload, opera
 from powercut.isolated import Beat, Died, run
 from powercut.options import options_text
 from powercut.trace import DEFAULTS, EngineOptions
+from powercut.tryout import first_facts
 from powercut.vocabulary import Profile
 from powercut.wire import EngineField, GeometryField, OptionsField
 from powercut_models.features import KNOWN
@@ -102,8 +103,8 @@ def workloads(engine: Engine, request: Request) -> Iterator[Workload]:
     some = False
     for number, geometry in enumerate(request.geometries):
         try:
+            facts = first_facts(engine, geometry, request.variants[0])
             variants = _variants(engine, geometry, request.variants)
-            facts = engine.facts(engine.format(geometry, variants[0]), geometry, variants[0])
         except EngineRefusedError as error:
             refused = error
             continue

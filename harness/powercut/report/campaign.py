@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -78,9 +78,11 @@ def campaign_page(
     history: History,
     jobs: int,
     causes: Mapping[int, str] = MappingProxyType({}),
+    unseen: Sequence[str] = (),
 ) -> str:
-    """The page. ``command``: what runs the same again; ``jobs``: processors; ``causes``: see causes.py. All
-    but what stands in the section ``clock`` depends on the campaign alone."""
+    """The page. ``command``: what runs the same again; ``jobs``: processors; ``causes``: see causes.py;
+    ``unseen``: lines that say what was not looked at. All but what stands in the section ``clock`` depends on
+    the campaign alone."""
     return render(
         "campaign.html",
         engine=engine,
@@ -93,6 +95,7 @@ def campaign_page(
         unclaimed=group(tally.unclaimed, ()),
         chart=_chart(history),
         jobs=jobs,
+        unseen=unseen,
     )
 
 

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from powercut import __version__
+from powercut.counts import how_many
 from powercut.ops import key_text
 from powercut.report import owners, words
 from powercut.report.decode import Line, block_lines, folded
@@ -76,7 +77,7 @@ def render(template: str, **values: Any) -> str:
     environment.filters["key"] = key_text
     environment.globals["inline"] = lambda file: Markup((TEMPLATES / file).read_text(encoding="utf-8"))
     environment.filters["quote"] = shlex.quote
-    environment.globals["count"] = lambda number, what: f"{number:,} {what}{'' if number == 1 else 's'}"
+    environment.globals["count"] = how_many
     environment.globals["version"] = __version__
     return environment.get_template(template).render(**values)
 

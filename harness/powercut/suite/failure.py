@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from functools import cache
 from pathlib import Path
 
+from powercut.again import replay_line, shown_path
 from powercut.child import DiedError
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.judge import Violation
-from powercut.native import engine_names
 from powercut.ops import op_text
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
 from powercut.suite.judging import apart
@@ -85,27 +83,6 @@ def saved_as(trace: Trace, path: Path, engine: Engine, here: Path) -> Saved:
     """The saved trace in texts: where it is, and the one line that replays it."""
     shown = shown_path(path, here)
     return Saved(trace.expect.kind, shown, replay_line(shown, engine, here))
-
-
-def shown_path(path: Path, here: Path) -> str:
-    """The path as one types it in the folder ``here``."""
-    return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
-
-
-def replay_line(path: str, engine: Engine, here: Path) -> str:
-    """``powercut replay traces/x.trace.json --engine ./libmine.so``."""
-    built_in = engine.origin == engine.name and engine.origin in engine_names()
-    return f"powercut replay {path}" + (
-        "" if built_in else f" --engine {engine_argument(engine.origin, here)}"
-    )
-
-
-def engine_argument(origin: str, here: Path) -> str:
-    """The engine as one types it in the folder ``here``, quoted for a shell."""
-    path, colon, attribute = origin.rpartition(":") if ":" in origin else (origin, "", "")
-    if "/" in path and Path(path).is_relative_to(here):
-        path = f"./{Path(path).relative_to(here)}"
-    return shlex.quote(f"{path}{colon}{attribute}")
 
 
 def message(trace: Trace, violation: Violation, engine: Engine, saved: Saved | None, problem: str) -> str:

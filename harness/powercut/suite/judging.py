@@ -19,9 +19,7 @@ from powercut.judge import Violation
 from powercut.run import Death, RunOptions, Verdict, device_models, run_trace
 from powercut.shrink import first_violation
 from powercut.trace import Trace
-
-#: Seconds without any sign of life after which an engine counts as hanging.
-HANG_SECONDS = 60.0
+from powercut.tryout import HANG_SECONDS, first_facts
 
 T = TypeVar("T")
 
@@ -47,21 +45,12 @@ def judge(trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool) -
 
 def limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
     """What an empty store of the engine takes on a device. Raises PowercutError: it does not take that."""
-
-    def ask(_: Watch) -> Facts | str:
-        try:
-            return engine.facts(engine.format(geometry), geometry)
-        except EngineRefusedError as error:
-            return f"does not take this device ({geometry}): {error}"
-
     try:
-        found = apart(ask) if isolate else ask(Watch())
-    except DiedError as died:
-        what = "ends its process" if died.kind == "crash" else "hangs"
-        found = f"{what} where it makes an empty store ({geometry}): {died.how}"
-    if isinstance(found, str):
-        raise PowercutError(f"{engine.name} {engine.version} {found}.")
-    return found
+        return first_facts(engine, geometry) if isolate else engine.facts(engine.format(geometry), geometry)
+    except EngineRefusedError as error:
+        raise PowercutError(
+            f"{engine.name} {engine.version} does not take this device ({geometry}): {error}."
+        ) from error
 
 
 def apart(work: Callable[[Watch], T], seconds: float | None = None) -> T:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from powercut.counts import Counts, is_exhaustive
+from powercut.counts import Counts, how_many, is_exhaustive, unclaimed_words
 from powercut.fault import KINDS, PARENTS
 from powercut.suite.settings import Settings
 from powercut.suite.tally import Tally
+from powercut.unseen import without_model
 
 _HEADINGS = ("kind", "device model", "states", "judged", "equal", "left", "coverage")
 
@@ -18,13 +19,15 @@ def summary_lines(engines: Sequence[Tally], settings: Settings) -> list[str]:
     lines: list[str] = []
     for tally in engines:
         lines += [_head(tally, settings), *_table(tally), coverage(tally)]
+        if not any(model for model, _ in tally.counts):  # a marker may have named some
+            words = without_model(
+                tally.counts, settings.kinds, settings.models, tally.engine, "--powercut-model"
+            )
+            lines += [f"without a state: {words}"] if words else []
         if tally.no_space:
             lines.append(f"write probes that met a full device: {tally.no_space:,}")
         if tally.unclaimed:
-            lines.append(
-                f"not claimed: {tally.unclaimed:,} traces fail where the engine does not claim to survive; "
-                "--powercut-strict makes tests of them fail"
-            )
+            lines.append(f"{unclaimed_words(tally.unclaimed)}; --powercut-strict makes tests of them fail")
         if tally.unbegun:
             lines.append(f"not begun, for want of time: {tally.unbegun:,} traces")
         for saved in tally.saved:
@@ -33,11 +36,10 @@ def summary_lines(engines: Sequence[Tally], settings: Settings) -> list[str]:
 
 
 def _head(tally: Tally, settings: Settings) -> str:
-    tests = "1 test" if tally.tests == 1 else f"{tally.tests} tests"
-    return (
-        f"{tally.engine}, profile {settings.profile}, seed {settings.seed}: {tests}, {tally.traces:,} "
-        f"traces, {tally.operations:,} operations, {tally.events:,} device events"
-    )
+    numbers = (tally.tests, tally.traces, tally.operations, tally.events)
+    names = ("test", "trace", "operation", "device event")
+    looked_at = ", ".join(how_many(number, name) for number, name in zip(numbers, names, strict=True))
+    return f"{tally.engine}, profile {settings.profile}, seed {settings.seed}: {looked_at}"
 
 
 def _table(tally: Tally) -> list[str]:

@@ -15,6 +15,7 @@ from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.generate import GEOMETRIES
 from powercut.suite.settings import DEVICE, device_id
+from powercut.tryout import first_facts
 
 #: Where the templates are, and the files that they make.
 TEMPLATES: Final = Path(__file__).parent / "project"
@@ -83,7 +84,7 @@ def _device(engine: Engine) -> str:
     problem = ""
     for geometry in dict.fromkeys((DEVICE, *GEOMETRIES)):
         try:
-            engine.facts(engine.format(geometry), geometry)
+            first_facts(engine, geometry)
         except EngineRefusedError as error:
             problem = problem or str(error)
             continue
