@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * judge_full.c: an operation on a device without a free block: done, or NO_SPACE and nothing changed; and
- * a remove is always possible.
+ * judge_full.c: an operation on a device without a free block: done, or NO_SPACE and nothing changed; a
+ * remove is always possible; and what was removed leaves room for as much again.
  */
 #include "recovery.h"
 #include "run.h"
@@ -13,13 +13,22 @@
 /* More fillers than this no store of a sensible size takes. */
 #define FILLERS_MAX 65536u
 
+/* How often the device is filled up again while it takes less each time. */
+#define ROUNDS_MAX 64u
+
+/* Engines that lose nothing take less once or twice: what they keep of the room for themselves they have then. */
+#define LESS_MIN 6u
+
 struct filling {
     struct recovery *r;
     uint8_t *bytes; /* block_size of them */
     char key[sizeof(PC_FILL_KEY) + 12];
     uint32_t count;
     uint32_t *sizes;    /* of each filler, bytes */
+    uint64_t taken;     /* bytes in all fillers */
     struct pc_hash sum; /* of all fillers */
+    int recorded;       /* the steps are: they may be cut in their turn */
+    int refused;        /* the operation found no space */
 };
 
 static void name_filler(struct filling *f, uint32_t number) {
@@ -47,6 +56,7 @@ static int fill_with(struct filling *f, uint32_t size) {
             return code == PC_NO_SPACE ? PC_OK : code;
         }
         f->sizes[f->count] = size;
+        f->taken += size;
         f->sum = pc_hash_add(f->sum, filler_hash(f, size));
     }
     return PC_OK;
@@ -79,15 +89,15 @@ static uint32_t holds(struct recovery *r, struct pc_hash expected) {
     return recovery_mount_again(r, expected, PC_VIOLATION_FULL);
 }
 
-static void step_begin(const struct recovery *r) {
-    if (r->stage->recorded) {
-        script_step_begin(&r->stage->script);
+static void step_begin(const struct filling *f) {
+    if (f->recorded) {
+        script_step_begin(&f->r->stage->script);
     }
 }
 
-static void step_end(const struct recovery *r, struct pc_hash after) {
-    if (r->stage->recorded) {
-        script_step_end(&r->stage->script, after);
+static void step_end(const struct filling *f, struct pc_hash after) {
+    if (f->recorded) {
+        script_step_end(&f->r->stage->script, after);
     }
 }
 
@@ -101,11 +111,12 @@ static uint32_t apply_next(struct filling *f, struct pc_hash before, struct pc_h
     int code;
 
     *ret_after = before;
-    step_begin(f->r);
+    step_begin(f);
     code = recovery_apply(f->r, op);
     f->r->verdict->code = code;
-    if (code == PC_NO_SPACE && expected == PC_OK && op->kind != PC_OP_REMOVE) {
-        step_end(f->r, pc_hash_add(before, f->sum));
+    f->refused = code == PC_NO_SPACE && expected == PC_OK;
+    if (f->refused && op->kind != PC_OP_REMOVE) {
+        step_end(f, pc_hash_add(before, f->sum));
         return PC_VIOLATION_NONE;
     }
     if (code != expected) {
@@ -114,37 +125,97 @@ static uint32_t apply_next(struct filling *f, struct pc_hash before, struct pc_h
     if (code == PC_OK && !judge->lenient) {
         *ret_after = judge->allowed->stores[judge->allowed->first[i + 1]];
     }
-    step_end(f->r, pc_hash_add(*ret_after, f->sum));
+    step_end(f, pc_hash_add(*ret_after, f->sum));
     return PC_VIOLATION_NONE;
 }
 
-/* Removes every filler. */
+/* Removes every filler. `after` is the store without them. */
 static uint32_t remove_fillers(struct filling *f, struct pc_hash after) {
     for (uint32_t i = 0; i < f->count; i++) {
         struct pc_op op = {.kind = PC_OP_REMOVE, .key = f->key};
 
         name_filler(f, i);
         op.key_len = strlen(f->key);
-        step_begin(f->r);
+        step_begin(f);
         f->r->verdict->code = recovery_apply(f->r, &op);
         if (f->r->verdict->code != PC_OK) {
             return PC_VIOLATION_FULL;
         }
         f->sum = pc_hash_sub(f->sum, filler_hash(f, f->sizes[i]));
-        step_end(f->r, pc_hash_add(after, f->sum));
+        step_end(f, pc_hash_add(after, f->sum));
     }
+    f->count = 0;
+    f->taken = 0;
     return PC_VIOLATION_NONE;
+}
+
+/* Fills the device once more, asks again for what was refused, and removes the fillers. *store is what it holds
+ * without them, *ret_taken how many bytes it took. */
+static uint32_t fill_again(struct filling *f, struct pc_hash *store, uint64_t *ret_taken) {
+    uint32_t kind = PC_VIOLATION_NONE;
+
+    f->r->verdict->code = fill(f);
+    if (f->r->verdict->code != PC_OK) {
+        return PC_VIOLATION_FULL;
+    }
+    *ret_taken = f->taken;
+    if (f->refused) {
+        kind = apply_next(f, *store, store);
+    }
+    return kind != PC_VIOLATION_NONE ? kind : remove_fillers(f, *store);
+}
+
+/* Whether the room of what was removed comes back. An engine may keep some of it for itself; but one that takes less
+ * each time, LESS_MIN times and until it takes less than half, has lost the rest. `taken`: bytes, with the same store
+ * as now; 0: not known. None of this is cut in its turn. */
+static uint32_t keeps_room(struct filling *f, struct pc_hash store, uint64_t taken) {
+    struct recovery *r = f->r;
+    uint64_t first = taken, before = taken, now = 0;
+    uint32_t less = 0;
+
+    f->recorded = 0;
+    recovery_unmount(r);
+    r->dev = r->stage->overlay;
+    r->verdict->code = recovery_mount(r);
+    if (r->verdict->code != PC_OK) {
+        return PC_VIOLATION_FULL;
+    }
+    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
+        struct pc_hash was = store;
+        uint32_t kind = fill_again(f, &store, &now);
+
+        if (kind != PC_VIOLATION_NONE) {
+            return kind;
+        }
+        if (now == 0 || (before > 0 && now >= before)) {
+            break;
+        }
+        less += before > 0;
+        if (less >= LESS_MIN && now < first / 2) {
+            r->verdict->code = PC_NO_SPACE;
+            return PC_VIOLATION_FULL;
+        }
+        if (!hash_equal(was, store)) {
+            first = before = less = 0; /* what was refused is done now, and takes room itself */
+            continue;
+        }
+        first = first > 0 ? first : now;
+        before = now;
+    }
+    return holds(r, store);
 }
 
 static uint32_t on_full_device(struct filling *f, struct pc_hash before) {
     struct recovery *r = f->r;
     struct pc_hash after = before;
+    uint64_t taken;
     uint32_t kind;
 
     r->verdict->code = fill(f);
     if (r->verdict->code != PC_OK) {
         return PC_VIOLATION_FULL;
     }
+    taken = f->taken;
     kind = holds(r, pc_hash_add(before, f->sum));
     if (kind == PC_VIOLATION_NONE && r->stage->recorded) {
         /* what may be cut begins here: the filling itself is an ordinary workload */
@@ -162,11 +233,17 @@ static uint32_t on_full_device(struct filling *f, struct pc_hash before) {
     if (kind == PC_VIOLATION_NONE) {
         kind = holds(r, after);
     }
-    return kind != PC_VIOLATION_NONE ? kind : recovery_check(r);
+    if (kind == PC_VIOLATION_NONE) {
+        kind = recovery_check(r);
+    }
+    if (kind == PC_VIOLATION_NONE && !r->judge->lenient) {
+        kind = keeps_room(f, after, hash_equal(before, after) ? taken : 0);
+    }
+    return kind;
 }
 
 uint32_t judge_full(struct recovery *r) {
-    struct filling f = {.r = r};
+    struct filling f = {.r = r, .recorded = r->stage->recorded};
     struct reading reading;
     uint32_t kind = PC_VIOLATION_NONE;
 

@@ -102,7 +102,8 @@ def _what(run: Run, prediction: Prediction, found: Found) -> tuple[str, tuple[st
         "lost_write": "after the recovery a fresh set returned OK, and one more mount does not show it, or "
         "shows something else changed with it",
         "reader": f"another engine, asked to read the same device, sees something else ({found.code})",
-        "full": f"an operation answers what it may not, or is neither done nor left undone ({found.code})",
+        "full": "an operation answers what it may not, or is neither done nor undone, or what was removed "
+        f"leaves no room ({found.code})",
     }
     if found.kind == "content":
         return _content(run, prediction, found.fault)

@@ -123,7 +123,10 @@ def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     behind = "behind the last operation" if trace.operations else "on the fresh store"
     when = f"With no block free {before if fault.state < len(trace.operations) else behind}"
     if finding.kind == "full":
-        what = f"an operation answers what it may not, or is neither done nor left undone ({finding.code})"
+        what = (
+            "an operation answers what it may not, or is neither done nor undone, or what was removed leaves "
+            f"no room ({finding.code})"
+        )
     else:
         what = f"and the power cut, what is left is not recovered as it should be ({finding.kind})"
     return Why(f"{when}, {what}.", cause=f"on a full device ({finding.kind}, {finding.code})")

@@ -299,6 +299,21 @@ static int apply_after_recovery(struct plain *plain, const struct pc_op *op, str
     return LIE(LOSES) && count > 0 ? apply_in_memory(plain, op, reply) : plain_apply(plain, op, reply);
 }
 
+/* What has found no space so far has left a block behind each time, which nobody finds again. */
+static int leak_refused(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    uint64_t count = read_count(&plain->dev);
+    size_t lost = (size_t)count * plain->dev.geometry.block_size;
+    int code = PC_NO_SPACE;
+
+    if (has_room(plain, 18 + op->key_len + op->data_len + lost)) {
+        code = plain_apply(plain, op, reply);
+    }
+    if (code == PC_NO_SPACE) {
+        write_count(&plain->dev, count + 1);
+    }
+    return code;
+}
+
 static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply) {
     struct plain *plain = self;
     struct pc_op changed = *op;
@@ -323,6 +338,9 @@ static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply
     }
     if (LIE(REMOVE_NEEDS_ROOM) && op->kind == PC_OP_REMOVE && !has_room(plain, 64)) {
         return PC_NO_SPACE;
+    }
+    if (LIE(LEAKS_REFUSED) && op->kind == PC_OP_SET) {
+        return leak_refused(plain, op, reply);
     }
     if (LIE(RESURRECTS) && op->kind == PC_OP_REMOVE) {
         return apply_in_memory(plain, op, reply);

@@ -44,6 +44,7 @@ enum lie {
     LIE_RESURRECTS,        /* a removal stays in memory until the next change */
     LIE_TWO_STEPS,         /* a rename is two changes */
     LIE_REMOVE_NEEDS_ROOM, /* a removal wants room of its own */
+    LIE_LEAKS_REFUSED,     /* each set that finds no space makes the store a block smaller */
     /* in liar.c: of a store that had something to repair once; its last block is not used where their number is odd */
     LIE_REFUSES, /* changes answer IO */
     LIE_FULL,    /* changes answer NO_SPACE */

@@ -145,6 +145,7 @@ HIDDEN_LIES = (
     Lie("NO_BODY_SUM", ("content",), frozenset({"damage"})),
     Lie("ERROR_IS_EMPTY", ("content",), frozenset({"damage"})),
     Lie("REMOVE_NEEDS_ROOM", ("full",), frozenset({"full"})),
+    Lie("LEAKS_REFUSED", ("full",), frozenset({"full"})),
     Lie("NO_ERASE", ("overwrite",), frozenset({"overwrite"})),
 )
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""What an engine does on a full device: the operation at hand, then the removal of what filled it.
+"""What an engine does on a full device: the operation at hand, the removal of what filled it, and whether
+the device can be filled as far again.
 
 The explorer judges this in C; here the same is done once more, part by part with a mount before each, to be
 told.
@@ -25,6 +26,10 @@ _BATCH = 16
 #: More values than this no device that can be told about takes.
 _FILLERS_MAX = 1 << 14
 
+#: How often the device is filled again while it takes less each time; how often it must, to be told.
+_ROUNDS_MAX = 64
+_LESS_MIN = 6
+
 
 @dataclass(slots=True)
 class FullDevice:
@@ -43,6 +48,7 @@ class FullDevice:
     parts: list[tuple[str, str]] = field(default_factory=list)
     right: bool = True
     _fillers: list[Op] = field(default_factory=list)
+    _refused_op: Op | None = None
 
     def fill(self) -> None:
         """Sets values until there is no space, large ones first."""
@@ -66,8 +72,12 @@ class FullDevice:
         try:
             if self.right and number < len(self.trace.operations):
                 self._operation(maker, number, code)
+            same = self._refused_op is not None or number >= len(self.trace.operations)
+            first = _size(self._fillers) if same else None
             if self.right:
                 self._removals(maker)
+            if self.right:
+                self._fill_again(first)
         except EngineRefusedError as error:
             self._refused("Then", error)
 
@@ -76,6 +86,7 @@ class FullDevice:
         (found,) = self._do([op], maker, f"operation {number} on the full device")
         refused = found == "NO_SPACE" and op.kind != "remove"
         self.right = self.right and (found == code or refused)
+        self._refused_op = op if refused and code == "OK" else None
         words = f"Operation {number}, {op_text(op)}, answered {found} there"
         words += "." if found == code else f", and {code} where there is room."
         if found == "NO_SPACE" and op.kind == "remove":
@@ -91,6 +102,26 @@ class FullDevice:
             self.right = False
             words = f"Then what filled it was to be removed: {op_text(odd[0][0])} answered {odd[0][1]}."
         self._part("Emptied", words)
+
+    def _fill_again(self, first: int | None) -> None:
+        """Whether the room of what was removed comes back; ``first``: bytes taken before, with the same
+        store. Says nothing where it does."""
+        told = [] if first is None else [first]
+        while len(told) < _ROUNDS_MAX and (len(told) < 2 or told[-1] < told[-2]):
+            if len(told) > _LESS_MIN and told[-1] < told[0] // 2:
+                self.right = False
+                words = ", then ".join(f"{size:,}" for size in told)
+                self._part(
+                    "Filled again",
+                    f"Filled up and emptied again and again, the device took {words} bytes: what was removed "
+                    "does not leave its room.",
+                )
+                return
+            asked = self._filling()
+            codes = self._do([*asked, *([self._refused_op] if self._refused_op else [])])
+            fillers = [op for op, code in zip(asked, codes, strict=False) if code == "OK"]
+            told.append(_size(fillers))
+            self._do([Op("remove", op.key) for op in fillers])
 
     def _part(self, title: str, words: str) -> None:
         if self.contents is not None and not self.contents.engine_right:
@@ -156,6 +187,10 @@ class FullDevice:
         geometry, options = self.trace.geometry, self.trace.engine.options
         with self.engine.record(geometry, ops, image=self.image, options=options) as run:
             return [run.code(index) for index in range(len(ops))]
+
+
+def _size(fillers: Sequence[Op]) -> int:
+    return sum(len(op.data()) for op in fillers)
 
 
 def _filler(number: int, size: int) -> Op:
