@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from powercut import mutants
@@ -63,3 +65,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         count = sum(reason in str(report.longrepr) for report in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} tests, because {reason}", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def json_schema(root: Path) -> jsonschema.Draft202012Validator:
+    """What every command's --json is held against."""
+    found = json.loads((root / "docs/json.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)

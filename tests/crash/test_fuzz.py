@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -12,9 +13,11 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from powercut.cli import main
 from powercut.corpus import name_of, pack, restrict, unpack
 from powercut.devices import named
 from powercut.engine import Engine
@@ -232,6 +235,27 @@ def test_a_driver_that_an_input_ended_is_started_again_and_all_is_counted(tmp_pa
     }
     assert told[-1] == 170
     assert list(plan.corpus.iterdir()) == []
+
+
+def test_what_fuzz_tells_follows_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], json_schema: Any
+) -> None:
+    """The command with a stand-in for the fuzzer: it keeps the first corpus, and one of it as a finding."""
+    work = tmp_path / "work"
+    script = (
+        f"#!/bin/sh\ncp $(ls {work}/corpus/* | head -1) {work}/findings/crash-0123\n"
+        "echo 'INFO: Loaded 1 modules' >&2\n"
+        "echo '#50 DONE   cov: 44 ft: 95 corp: 6/1Kb lim: 4 exec/s: 0' >&2\n"
+    )
+    monkeypatch.setattr("powercut.cli.fuzz.build", lambda *_: stand_in(tmp_path, script))
+    line = ["fuzz", "--engine", "ditto", "--seconds", "1", "--jobs", "1", "--work", str(work), "--json"]
+    code = main([*line, "--seed", "1", "--ops", "4", "--save", str(tmp_path / "traces")])
+    found = json.loads(capfd.readouterr().out)
+    json_schema.validate(found)
+    assert found["verdict"] == "violation", found.get("error")
+    assert (code, found["command"], found["exit"], found["edges"]) == (1, "fuzz", 1, 44)
+    assert [Path(one["input"]).name for one in found["findings"]] == ["crash-0123"]
+    assert found["judged"]["traces"] == found["corpus"] + 1 > 1
 
 
 def test_an_input_that_takes_long_does_not_take_more_than_its_time(tmp_path: Path) -> None:

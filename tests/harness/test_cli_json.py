@@ -54,7 +54,7 @@ ASKED = {
     "run": "run --engine ditto --traces 2 --ops 4 --seed 1 --kinds all --block-size 512 --block-count 16",
 }
 
-#: Has to build a fuzzer first: see test_fuzz_cli.py.
+#: Has to build a fuzzer first: see test_what_fuzz_tells_follows_the_schema in ../crash/test_fuzz.py.
 UNASKED = {"fuzz"}
 
 #: Fields in which the clock is seen, and nothing else.
@@ -74,10 +74,8 @@ Run = Callable[[str], Done]
 
 
 @pytest.fixture(scope="module")
-def schema(root: Path) -> jsonschema.Draft202012Validator:
-    text = json.loads((root / "docs/json.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(text)
-    return jsonschema.Draft202012Validator(text)
+def schema(json_schema: jsonschema.Draft202012Validator) -> jsonschema.Draft202012Validator:
+    return json_schema
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +109,36 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
         return Done(code, *capfd.readouterr())
 
     return once
+
+
+def open_objects(node: Any, where: str) -> list[str]:
+    """Objects and arrays of a schema that take what nobody named; a command's own fields are closed at the
+    root, by what was looked at there (`unevaluatedProperties`)."""
+    if isinstance(node, list):
+        return [one for index, item in enumerate(node) for one in open_objects(item, f"{where}/{index}")]
+    if not isinstance(node, dict):
+        return []
+    found = [where] if node == {} or (node.get("type") == "array" and "items" not in node) else []
+    closed = "additionalProperties" in node or "unevaluatedProperties" in node
+    if node.get("type") == "object" and (not closed or node.get("additionalProperties") is True):
+        found.append(where)
+    return found + [one for name, item in node.items() for one in open_objects(item, f"{where}/{name}")]
+
+
+def test_the_schema_names_all_that_may_be_there(schema: jsonschema.Draft202012Validator) -> None:
+    assert open_objects(schema.schema, "") == []
+    good = {
+        "command": "cflags",
+        "powercut": "0",
+        "json": 1,
+        "exit": 0,
+        "verdict": "ok",
+        "include": "",
+        "flags": [],
+    }
+    schema.validate(good)
+    assert not schema.is_valid(good | {"more": 1})
+    assert not schema.is_valid(good | {"command": "nothing"})
 
 
 def test_every_command_that_tells_something_is_asked_here() -> None:

@@ -211,9 +211,14 @@ def test_any_crash_state_can_be_told_and_none_beyond_the_run(capsys: pytest.Capt
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_json_is_the_story(told: Told) -> None:
+def test_json_is_the_story(told: Told, json_schema: Any) -> None:
     story = told(CONTENT)
     fields = json.loads(json.dumps(story_fields(story)))
+    json_schema.validate(
+        {"command": "explain", "powercut": "0", "json": 1, "exit": 1}
+        | fields
+        | {"engine": {"name": "skink", "version": "0"}}
+    )
     assert fields["kind"] == "content"
     assert fields["keys"][0]["key"] == "d/a"
     assert fields["operations"][1]["events"] == [7, 8, 9, 10]

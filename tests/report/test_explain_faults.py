@@ -5,7 +5,9 @@ event has the fate that the state gives it, and whatever the state, there is a p
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -94,12 +96,18 @@ def assert_full(image: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_has_its_page_its_text_and_its_json(kind: str) -> None:
+def test_each_kind_has_its_page_its_text_and_its_json(kind: str, json_schema: Any) -> None:
     for fault in faults(kind, 3):
         story = story_of(fault)
         page = explain_page(story, "x")
         assert page == explain_page(story_of(fault), "x")
-        assert story_fields(story)["fault"]["kind"] == kind
+        fields = json.loads(json.dumps(story_fields(story)))
+        json_schema.validate(
+            {"command": "explain", "powercut": "0", "json": 1, "exit": 0}
+            | fields
+            | {"engine": {"name": "skink", "version": "0"}}
+        )
+        assert fields["fault"]["kind"] == kind
         said = told_text(story)
         for word in ("lost", "torn"):
             assert (word in story.fates) == (f"{word}" in said.partition("Time line")[0])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from powercut.faultfile import fault_fields
 from powercut.ops import key_text
 from powercut.report import words
 from powercut.report.story import Compared, Snapshot, Story
@@ -25,7 +26,7 @@ def story_fields(story: Story) -> dict[str, Any]:
         "needs": [] if cause is None else list(cause.needs),
         "where": None if cause is None else cause.where or None,
         "story": [{"title": title, "words": text} for title, text in words.narrative(story)],
-        "fault": None if story.fault is None else asdict(story.fault),
+        "fault": None if story.fault is None else fault_fields(story.fault),
         "operations": [
             {
                 "words": step.words,
