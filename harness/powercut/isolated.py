@@ -192,6 +192,7 @@ def _died(one: _Process[Task, Result], kind: str, how: str) -> Died:
 def _serve(pipe: connection.Connection, memory: Any, work: Callable[[Any, Beat], Any]) -> None:
     """The worker process: one task after the other until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to the whole group: the parent ends this process
     beat = Beat(memory)
     while True:
         try:

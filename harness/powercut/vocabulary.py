@@ -100,6 +100,10 @@ def wide_keys(profile: Profile, count: int, length: int) -> Keys:
     return Keys((*(b"wide/" + name for name in inside), b"other"), (b"wide",))
 
 
+#: Blocks below which a device is small.
+SMALL = 16
+
+
 @dataclass(slots=True)
 class Budget:
     """Follows what may be live, and says what could fill the device.
@@ -111,6 +115,11 @@ class Budget:
     profile: Profile
     live: dict[bytes, float] = field(default_factory=dict)
     blocks: float = 4.0
+
+    def __post_init__(self) -> None:
+        """On a device of a few blocks what is always in use must leave room for something to be tested."""
+        if self.profile.geometry.block_count < SMALL:
+            self.blocks = self.profile.geometry.block_count / 8
 
     def hold(self, key: bytes, size: int) -> None:
         """Counts what is there from the start, ``size`` in bytes."""

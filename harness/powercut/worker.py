@@ -40,6 +40,7 @@ def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
     Until the pipe is closed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to the whole group: the parent ends this process
     server = _Server(work, Watch(memory))
     _limit_memory(work.memory_bytes)
     pipe.send(("ready", None))

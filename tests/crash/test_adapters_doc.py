@@ -63,3 +63,38 @@ def test_engine_of_the_page_is_caught_without_its_checksum(
 def test_page_names_every_function_of_the_abi(root: Path, name: str) -> None:
     text = (root / "docs" / "adapters.md").read_text(encoding="utf-8")
     assert f"`{name}`" in text
+
+
+def python_engine(root: Path, folder: Path) -> Path:
+    text = (root / "docs" / "adapters.md").read_text(encoding="utf-8")
+    (piece,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (folder / "leaf.py").write_text(piece, encoding="utf-8")
+    return folder / "leaf.py"
+
+
+#: Leaf on a device on which a program is atomic for nobody.
+LEAF = ("run", "--engine", "./leaf.py:Leaf", "--traces", 4, "--ops", 10, "--seed", 1, "--block-size", 4096,
+        "--block-count", 8, "--samples", 0, "--no-shrink", "--json")  # fmt: skip
+
+
+def test_python_engine_of_the_page_holds_as_it_claims(root: Path, tmp_path: Path, powercut: Powercut) -> None:
+    python_engine(root, tmp_path)
+    done = powercut(*LEAF, "--kinds", "prefix,torn,reorder", "--model", "disk512")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    states = json.loads(done.stdout)["crash_states"]
+    assert states["prefix"]["checked"] > 50
+    assert states["torn"]["disk512"]["checked"] > 50
+    assert states["reorder"]["disk512"]["total"] > 10
+
+
+def test_python_engine_of_the_page_is_caught_without_its_checksum(
+    root: Path, tmp_path: Path, powercut: Powercut
+) -> None:
+    leaf = python_engine(root, tmp_path)
+    text = leaf.read_text(encoding="utf-8")
+    careless = text.replace(" or zlib.crc32(page[:8] + body) != checksum", "")
+    assert careless != text
+    leaf.write_text(careless, encoding="utf-8")
+    done = powercut(*LEAF, "--kinds", "torn", "--model", "disk512")
+    assert done.returncode == 1, done.stdout + done.stderr

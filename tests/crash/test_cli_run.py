@@ -136,18 +136,20 @@ def wait_for_workers(pid: int) -> None:
     pytest.fail("no worker has begun")
 
 
-def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_run_interrupted_tells_what_it_has_and_exits_with_130(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-m", "powercut", "run", "--engine", "ditto", "--seconds", "60", "--json"]
     command += ["--html", "run.html"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
     wait_for_workers(process.pid)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, how)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     found = json.loads(out)
     assert found["interrupted"] is True
+    assert found["violations"] == 0
     assert found["traces"] > 0
     assert "Traceback" not in err
     page = (tmp_path / "run.html").read_text(encoding="utf-8")

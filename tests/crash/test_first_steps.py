@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.geometry import Geometry
+from powercut.source import GeneratedSource
+from powercut.trace import EngineRef
 from powercut.tryout import first_facts
+from powercut.vocabulary import Profile
 
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 Liar = Callable[..., str]
@@ -167,6 +171,10 @@ def test_a_mistake_in_a_python_engine_is_printed_once_and_not_at_every_call(
     assert done.returncode == 1, done.stderr
     processes = 2  # the run, and that in which its trace is made small
     assert 1 <= done.stderr.count("there is no result code 'GONE'") <= processes
+    (trace,) = tmp_path.glob("traces/*-answer-*.trace.json")
+    explained = powercut("explain", trace, "--engine", "./mine.py:Mine")
+    assert "No cut" in explained.stdout
+    assert "Recovery" not in explained.stdout  # there was none
 
 
 # --- what the report says --------------------------------------------------------------------------------
@@ -232,3 +240,20 @@ def test_the_line_that_replays_a_violation_can_be_copied(
     again = powercut(*words[1:])
     assert again.returncode == 1, again
     assert again.stdout.endswith("as expected\n")
+
+
+def test_small_devices_have_workloads_too() -> None:
+    engine = Engine.load("skink")
+    geometry = Geometry(16, 16, 512, 8, 0xFF)
+    profile = Profile(geometry, engine.capabilities, first_facts(engine, geometry).name_max)
+    source = GeneratedSource(1, 60, (profile,), EngineRef("skink"))
+    events = [engine.record(geometry, source.trace(index).operations).event_count for index in range(6)]
+    assert sum(events) > 200, events  # they were 50
+
+
+def test_a_closed_standard_output_is_no_defect(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m powercut list kinds >&-', sys.executable],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

@@ -69,7 +69,7 @@ EXITS: Final = {
     0: "all is well: every promise is kept, the command did its work",
     1: "not so: a broken promise, a finding, a difference, no such key; each command's help says what",
     2: "bad usage, bad input or a bad environment: one sentence on standard error says which",
-    130: "interrupted with Ctrl-C: what was found so far has been told",
+    130: "interrupted with Ctrl-C or SIGTERM: what was found so far has been told",
     141: "the reader of the output went away",
 }
 
@@ -166,10 +166,20 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command (default: the process's arguments) and returns the exit code."""
+    if arguments is None:
+        _prepare()
     code = _run(arguments)
     if arguments is None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is told; one more Ctrl-C would take the exit code
     return code
+
+
+def _prepare() -> None:
+    """SIGTERM ends a command as Ctrl-C does, and streams that are closed are written to all the same."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _run(arguments: Sequence[str] | None) -> int:

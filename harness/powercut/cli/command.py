@@ -12,7 +12,7 @@ import click
 #: What each command can answer besides its own 0 and 1.
 COMMON_EXITS = {
     2: "bad usage, bad input or a bad environment: one sentence on standard error says which",
-    130: "interrupted with Ctrl-C",
+    130: "interrupted with Ctrl-C or SIGTERM",
 }
 
 

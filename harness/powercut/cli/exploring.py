@@ -84,22 +84,36 @@ class Kinds(click.ParamType[tuple[str, ...]]):
 def exploring_options(command: F) -> F:
     """The options, for `powercut run` and its like."""
     options = (
-        click.option("--kinds", type=Kinds(), default="prefix", show_default=True, help="Of crash state."),
+        click.option(
+            "--kinds", type=Kinds(), default="prefix", show_default=True, help=f"{', '.join(KINDS)}; or all."
+        ),
         click.option(
             "--model",
             type=MODEL,
             multiple=True,
-            help="A device model, or all (those that the engine claims).",
+            help="Of torn and reorder: `list models`, or all (those that the engine claims).",
         ),
         click.option("--models", type=FOLDER, help="A TOML file with more device models."),
         click.option(
-            "--depth", type=click.IntRange(2, CUTS_MAX), default=2, show_default=True, help="Cuts in a row."
+            "--depth",
+            type=click.IntRange(2, CUTS_MAX),
+            default=2,
+            show_default=True,
+            help="nested: cuts in a row.",
         ),
         click.option(
-            "--nested-kinds", type=Kinds(), default="prefix", show_default=True, help="Of recovery."
+            "--nested-kinds",
+            type=Kinds(),
+            default="prefix",
+            show_default=True,
+            help="nested: how recovery is cut.",
         ),
         click.option(
-            "--samples", type=click.IntRange(0, 1 << 20), default=8, show_default=True, help="Drawn."
+            "--samples",
+            type=click.IntRange(0, 1 << 20),
+            default=8,
+            show_default=True,
+            help="States drawn where there are too many.",
         ),
         click.option("--reader", type=ENGINE, help="An engine that reads each crash state as well."),
         click.option("--strict", is_flag=True, help="What the engine does not claim to survive counts too."),
@@ -110,7 +124,7 @@ def exploring_options(command: F) -> F:
             type=click.FloatRange(0.5),
             default=60.0,
             show_default=True,
-            help="For one state.",
+            help="A state that takes longer is a hang.",
         ),
         click.option(
             "--state-memory", type=click.IntRange(16), help="MiB that one state may take (no bound)."

@@ -85,6 +85,8 @@ def narrative(story: Story) -> list[tuple[str, str]]:
     if hand is not None:
         parts.append(("At hand", _at_hand(story, hand)))
     parts += list(_cuts(story))
+    if story.violation is not None and story.violation.fault is None:
+        return [(title, words) for title, words in parts if words]  # the words say what was expected
     parts += story.full or [("Recovery", story.recovery)]
     if story.contents is not None:
         parts.append(("Expected", _expected(story, hand)))
@@ -98,7 +100,8 @@ def _before(story: Story) -> str:
     if not returned:
         return f"{start}, and no operation had been done."
     numbers = "operation 0" if returned == 1 else f"operations {listed(list(range(returned)))}"
-    return f"{start}; {numbers} had returned, so all that they did must survive."
+    who = "it" if returned == 1 else "they"
+    return f"{start}; {numbers} had returned, so all that {who} did must survive."
 
 
 def _at_hand(story: Story, hand: Step) -> str:
