@@ -12,7 +12,7 @@ python -m venv "$place/venv"
 # Nothing but the environment's own programs, and what a shell needs: no compiler, no ninja.
 mkdir "$place/bin"
 for tool in sh env cat rm mkdir; do ln -s "$(command -v "$tool")" "$place/bin/$tool"; done
-"$place/venv/bin/python" -m pip install --quiet "$wheel" pytest
+"$place/venv/bin/python" -m pip install --quiet "$wheel[pytest]"
 cd "$place"
 export PATH="$place/venv/bin:$place/bin" CC=/no/compiler
 unset PYTHONPATH VIRTUAL_ENV || true
@@ -33,7 +33,8 @@ expect 0 powercut check disk.img
 expect 0 powercut replay "$root/traces/mutant-move-not-pending.trace.json"
 expect 0 powercut explain "$root/traces/mutant-move-not-pending.trace.json" --html why.html
 expect 0 powercut init suite
-expect 0 pytest -q suite
+expect 0 pytest -q suite -n 2
+expect 0 pytest -q suite -k histories --powercut-engine ditto --junitxml=suite.xml
 expect 0 powercut completion bash
 expect 0 sh -c 'test -f "$(powercut cflags --json | python -c "import json, sys; print(json.load(sys.stdin)[\"include\"])")/powercut.h"'
 echo "${wheel##*/} works without a compiler"
