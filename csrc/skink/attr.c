@@ -25,8 +25,9 @@ static int find_bearer(struct skink *s, const char *key, size_t key_len, struct 
     return SKINK_OK;
 }
 
-static bool is_reserved(const struct skink *s, uint8_t type) {
-    return type == ATTR_TIME || (type == ATTR_CHECK && s->value_checks);
+/* On the root the checksums' type says that there are some: no store without them may have it. */
+static bool is_reserved(const struct skink *s, const struct path *p, uint8_t type) {
+    return type == ATTR_TIME || (type == ATTR_CHECK && (s->value_checks || p->dir == NULL));
 }
 
 int skink_attr_get(struct skink *s, const char *key, size_t key_len, uint8_t type, void *buffer, size_t size,
@@ -37,7 +38,7 @@ int skink_attr_get(struct skink *s, const char *key, size_t key_len, uint8_t typ
     if (code != SKINK_OK) {
         return code;
     }
-    if (is_reserved(s, type)) {
+    if (is_reserved(s, &p, type)) {
         return SKINK_INVALID_ARGUMENT;
     }
     const struct attr *a = entry_attr(at.entry, type);
@@ -103,7 +104,7 @@ static int change_attribute(struct skink *s, const char *key, size_t key_len, ui
     if (code != SKINK_OK) {
         return code;
     }
-    if (is_reserved(s, type)) {
+    if (is_reserved(s, &p, type)) {
         return SKINK_INVALID_ARGUMENT;
     }
     if (size > s->super.attr_max) {

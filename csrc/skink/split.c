@@ -163,7 +163,8 @@ static int split_settle(struct skink *s, const struct change *c, const struct sp
     return code == SKINK_OK ? io_sync(&s->io) : code;
 }
 
-/* Splits off what does not fit well. With no block left for that, all stays in the old pair if it can. */
+/* Splits off what does not fit well. With no block left for that, all stays in the old pair if it can: if
+ * there is room, and an id for each entry. */
 static int split_make(struct skink *s, const struct change *c, struct split *split) {
     int code = SKINK_OK;
     uint32_t from;
@@ -175,7 +176,8 @@ static int split_make(struct skink *s, const struct change *c, struct split *spl
     }
     if (code != SKINK_OK) {
         split_undo(s, split);
-        if (code == SKINK_NO_SPACE && split->plan->bytes <= mdir_bytes_max(&s->io)) {
+        if (code == SKINK_NO_SPACE && split->plan->bytes <= mdir_bytes_max(&s->io) &&
+            split->plan->count <= TAG_NO_ID) {
             split->keep = split->plan->count;
             split->count = 0;
             return SKINK_OK;

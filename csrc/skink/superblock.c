@@ -142,15 +142,16 @@ int skink_format(const struct bd *device, const struct skink_allocator *allocato
 
 /* --- recognising --------------------------------------------------------------------------------- */
 
-/* The superblock as one block tells it: the last one in its log. */
+/* The superblock as one block tells it, the last one in its log; and where its hard tail leads. */
 static bool block_superblock(const uint8_t *bytes, uint32_t size, uint32_t *ret_rev,
-                             struct superblock *ret_sb) {
+                             struct superblock *ret_sb, uint32_t ret_next[2]) {
     struct log log;
     struct log_cursor cursor;
     uint32_t tag;
     uint32_t data;
     bool magic = false;
     bool found = false;
+    ret_next[0] = ret_next[1] = BLOCK_NULL;
     log_parse(bytes, size, &log);
     log_start(&log, &cursor);
     while (log_next(&cursor, &tag, &data)) {
@@ -158,25 +159,48 @@ static bool block_superblock(const uint8_t *bytes, uint32_t size, uint32_t *ret_
             magic = memcmp(bytes + data, SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_SIZE) == 0;
         } else if (magic && tag_type(tag) == TAG_INLINE && tag_id(tag) == 0) {
             found = superblock_get(ret_sb, bytes + data, tag_data_size(tag)) == SKINK_OK;
+        } else if (tag_type1(tag) == 0x600 && tag_length(tag) == 8) {
+            bool hard = tag_type(tag) == TAG_HARDTAIL;
+            ret_next[0] = hard ? get_le32(bytes + data) : BLOCK_NULL;
+            ret_next[1] = hard ? get_le32(bytes + data + 4) : BLOCK_NULL;
         }
     }
     *ret_rev = log.rev;
     return found;
 }
 
-/* The newest of blocks 0 and 1, supposing a block size, which it must confirm. */
-static bool probe_size(const uint8_t *bytes, size_t size, uint32_t block_size, struct superblock *ret_sb) {
+/* The newest superblock of a pair, and the pair that its block's hard tail names: null without one. */
+static bool pair_superblock(const uint8_t *bytes, size_t size, uint32_t block_size, const uint32_t pair[2],
+                            struct superblock *ret_sb, uint32_t ret_next[2]) {
     bool found = false;
     uint32_t best = 0;
-    for (size_t i = 0; i < 2 && (i + 1) * (size_t)block_size <= size; i++) {
+    for (size_t i = 0; i < 2; i++) {
         struct superblock sb;
         uint32_t rev;
-        if (block_superblock(bytes + i * block_size, block_size, &rev, &sb) && sb.block_size == block_size &&
-            (!found || (int32_t)(rev - best) > 0)) {
+        uint32_t next[2];
+        if (pair[i] < size / block_size &&
+            block_superblock(bytes + (size_t)pair[i] * block_size, block_size, &rev, &sb, next) &&
+            sb.block_size == block_size && (!found || (int32_t)(rev - best) > 0)) {
             *ret_sb = sb;
+            memcpy(ret_next, next, sizeof(next));
             best = rev;
             found = true;
         }
+    }
+    return found;
+}
+
+/* Blocks 0 and 1, supposing a block size, which they must confirm; then the chain behind them, whose last
+ * superblock is the one that counts. */
+static bool probe_size(const uint8_t *bytes, size_t size, uint32_t block_size, struct superblock *ret_sb) {
+    uint32_t next[2] = {0, 1};
+    bool found = false;
+    for (size_t i = 0; i < size / block_size && !pair_is_null(next); i++) {
+        uint32_t pair[2] = {next[0], next[1]};
+        if (!pair_superblock(bytes, size, block_size, pair, ret_sb, next)) {
+            break;
+        }
+        found = true;
     }
     return found;
 }
