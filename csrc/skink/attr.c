@@ -25,9 +25,13 @@ static int find_bearer(struct skink *s, const char *key, size_t key_len, struct 
     return SKINK_OK;
 }
 
-/* On the root the checksums' type says that there are some: no store without them may have it. */
-static bool is_reserved(const struct skink *s, const struct path *p, uint8_t type) {
-    return type == ATTR_TIME || (type == ATTR_CHECK && (s->value_checks || p->dir == NULL));
+static bool is_reserved(const struct skink *s, uint8_t type) {
+    return type == ATTR_TIME || (type == ATTR_CHECK && s->value_checks);
+}
+
+/* On the root the checksums' type says that the store has them: nobody else may put it there. */
+static bool is_switch(const struct path *p, uint8_t type) {
+    return type == ATTR_CHECK && p->dir == NULL;
 }
 
 int skink_attr_get(struct skink *s, const char *key, size_t key_len, uint8_t type, void *buffer, size_t size,
@@ -38,7 +42,7 @@ int skink_attr_get(struct skink *s, const char *key, size_t key_len, uint8_t typ
     if (code != SKINK_OK) {
         return code;
     }
-    if (is_reserved(s, &p, type)) {
+    if (is_reserved(s, type)) {
         return SKINK_INVALID_ARGUMENT;
     }
     const struct attr *a = entry_attr(at.entry, type);
@@ -104,7 +108,7 @@ static int change_attribute(struct skink *s, const char *key, size_t key_len, ui
     if (code != SKINK_OK) {
         return code;
     }
-    if (is_reserved(s, &p, type)) {
+    if (is_reserved(s, type) || is_switch(&p, type)) {
         return SKINK_INVALID_ARGUMENT;
     }
     if (size > s->super.attr_max) {
