@@ -81,14 +81,29 @@ static int uncut_is_full(struct uncut *uncut, size_t done, uint32_t probes) {
     return full;
 }
 
+/* How many operations had returned when all that they did was durable for the last time. */
+static size_t durable_since(const struct pc_run *run, size_t done) {
+    if (run->engine->durability != PC_DURABLE_ON_SYNC) {
+        return done;
+    }
+    while (done > 0 && !(run->ops[done - 1].kind == PC_OP_SYNC && run->codes[done - 1] == PC_OK)) {
+        done--;
+    }
+    return done;
+}
+
 int recovery_may_be_full(const struct recovery *r) {
     const struct subject *s = r->subject;
 
     if (r->judge->lenient || s->full) {
         return 1;
     }
-    return uncut_is_full(r->judge->uncut, s->done, s->depth) ||
-           (s->in_flight && uncut_is_full(r->judge->uncut, s->done + 1, s->depth));
+    for (size_t i = durable_since(r->judge->run, s->done); i <= s->done + (s->in_flight ? 1u : 0u); i++) {
+        if (uncut_is_full(r->judge->uncut, i, s->depth)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* --- mounting and reading -------------------------------------------------------------------------- */

@@ -328,6 +328,7 @@ void pc_run_position_during(const struct pc_run *run, size_t event, size_t *ret_
 
 static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times,
                          const struct bd *dev) {
+    const struct pc_op sync = {.kind = PC_OP_SYNC};
     struct reply_taker taker = {0};
     void *store = NULL;
     int code = run->engine->mount(dev, &run->options, &store);
@@ -340,6 +341,9 @@ static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_
     }
     for (uint32_t i = 0; i < times && code == PC_OK; i++) {
         code = run->engine->apply(store, op, reply_begin(&taker));
+        if (code == PC_OK && run->engine->durability == PC_DURABLE_ON_SYNC) {
+            code = run->engine->apply(store, &sync, reply_begin(&taker));
+        }
     }
     run->engine->unmount(store);
     reply_release(&taker);

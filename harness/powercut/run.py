@@ -166,7 +166,7 @@ class _Judging:
         start = time.perf_counter()
         for number, asked in enumerate(self._asked()):
             explored = self._explore(asked)
-            self._take(explored if number == 0 else _of_models(explored))
+            self._take(asked, explored if number == 0 else _of_models(explored))
         seconds = time.perf_counter() - start
         return Verdict(
             len(self.trace.operations), self.run.event_count, self.counts, seconds, self._violations()
@@ -233,12 +233,26 @@ class _Judging:
         except NoSuchStateError:
             return Exploration()
 
-    def _take(self, explored: Exploration) -> None:
+    def _take(self, asked: ExploreOptions, explored: Exploration) -> None:
         add_counts(self.counts, explored.counts)
         self.found += explored.found
         unseen = self.run.event_count - self._last()
-        if unseen > 0 and self.trace.fault is None and ("", "prefix") in explored.counts:
-            self.counts["", "prefix"] += Count(total=unseen)
+        if unseen > 0 and self.trace.fault is None:
+            add_counts(self.counts, self._unseen(asked, explored.counts, unseen))
+
+    def _unseen(self, asked: ExploreOptions, counts: Counts, cuts: int) -> Counts:
+        """What there is behind a wrong answer: ``cuts``, of which nothing was generated."""
+        found: Counts = {}
+        if ("", "prefix") in counts:
+            found["", "prefix"] = Count(total=cuts)
+        if ("", "full") in counts:
+            found["", "full"] = Count(total=len(self.trace.operations) + 1 - counts["", "full"].total)
+        for model in asked.models:
+            torn = "torn" in asked.kinds and bool(model.prog_tears | model.erase_tears)
+            reorder = "reorder" in asked.kinds and model.reorders
+            found |= {(model.name, "torn"): Count(beyond=cuts)} if torn else {}
+            found |= {(model.name, "reorder"): Count(beyond=cuts)} if reorder else {}
+        return found
 
     def _violations(self) -> tuple[Violation, ...]:
         violations = [from_answer(wrong) for wrong in self.prediction.wrong]
