@@ -57,8 +57,9 @@ struct verdict {
     uint32_t kind; /* enum pc_violation_kind */
     int32_t code;
     struct pc_hash found;
-    int no_space; /* the write probe found the device full, and rightly so */
-    int refused;  /* damage was answered CORRUPT or IO */
+    int no_space;  /* the write probe found the device full, and rightly so */
+    int refused;   /* damage was answered CORRUPT or IO */
+    int no_memory; /* there was none to judge with: no verdict */
 };
 
 /* Judges the state on the stage, and leaves what was recorded of it there. */

@@ -67,7 +67,7 @@ static uint32_t set_and_look(struct recovery *r) {
     r->verdict->refused |= is_refusal(code);
     recovery_unmount(r);
     kind = look(r, 1, &reading, &all_read);
-    if (kind == PC_VIOLATION_NONE && code == PC_OK && all_read && reading.probe_kind != PC_VALUE) {
+    if (kind == PC_VIOLATION_NONE && code == PC_OK && all_read && !hash_equal(reading.probe, probe_hash(r))) {
         return PC_VIOLATION_LOST_WRITE;
     }
     return kind;

@@ -257,8 +257,7 @@ uint32_t judge_full(struct recovery *r) {
     f.bytes = calloc(r->dev.geometry.block_size, 1);
     f.sizes = calloc(FILLERS_MAX, sizeof(*f.sizes));
     if (f.bytes == NULL || f.sizes == NULL) {
-        r->verdict->code = PC_NO_MEMORY;
-        kind = PC_VIOLATION_FULL;
+        r->verdict->no_memory = 1;
     } else {
         kind = on_full_device(&f, reading.sum);
     }

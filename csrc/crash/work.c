@@ -125,6 +125,10 @@ int judge_here(struct worker *worker, uint32_t i, const struct subject *subject,
     tell_begin(worker);
     judge_state(&x->judge, &worker->levels[i].stage, subject, &verdict);
     tell_end(worker);
+    if (verdict.no_memory) {
+        worker->code = PC_NO_MEMORY;
+        return 0;
+    }
     count->checked++;
     count->no_space += (uint64_t)verdict.no_space;
     count->refused += (uint64_t)verdict.refused;

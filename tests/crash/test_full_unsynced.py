@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What was not yet synced may come back, and its room is gone with it: a full device then is no lost block."""
+"""What was not yet synced may come back, and its room is gone with it: the device is full, no block lost."""
 
 from __future__ import annotations
 

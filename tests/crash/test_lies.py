@@ -266,6 +266,13 @@ def test_a_hidden_lie_is_caught_by_what_is_meant_to_catch_it_and_by_nothing_else
         assert {lie.shown[0]} <= kinds <= set(lie.shown)
 
 
+@pytest.mark.parametrize("name", [None, "WRONG_TIME"])
+def test_what_is_set_on_a_damaged_device_is_read_back_as_it_was_set(liar: Liar, name: str | None) -> None:
+    """Nothing else was ever set."""
+    found = seen(Lie("", (), trace=replace(USUAL, operations=())), Engine.load(liar(name)), ["damage"])
+    assert found == ({} if name is None else {"damage": {"lost_write"}})
+
+
 def test_a_write_that_failed_and_counts_as_done_is_caught(liar: Liar) -> None:
     engine = Engine.load(liar(FAILING_LIE.name))
     assert seen(FAILING_LIE, engine) == {}
