@@ -316,7 +316,8 @@ def _faults(faults: Sequence[Fault], numbers: Mapping[str, int], keep: list[Any]
     array = ffi.new("struct pc_fault[]", len(faults))
     keep.append(array)
     for index, fault in enumerate(faults):
-        array[index] = fault_c(fault, numbers)[0]
+        made = fault_c(fault, numbers)  # which must live until it is copied
+        array[index] = made[0]
     return array
 
 

@@ -377,7 +377,7 @@ def test_an_engine_that_ends_its_process_over_an_empty_store_fails_one_test(
     result = pytester.runpytest_inprocess(toy("Stillborn"))
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["E *page 1+stillborn ends its process where it makes an empty store (*): SIGABRT."]
+        ["E *page 1+stillborn ends the process where it makes and mounts an empty store (*): SIGABRT."]
     )
 
 
