@@ -206,8 +206,7 @@ int skink_rename(struct skink *store, const char *source, size_t source_len, con
  * caller's choice. Removing or renaming the entry takes them along, a set leaves them as they are. Type 0x74
  * is the timestamp's, and 0x76 in a store with value checksums theirs: SKINK_INVALID_ARGUMENT. So is setting
  * or removing 0x76 on any root, where it says that a store has them. At most skink_stat's attr_max bytes each:
- * else SKINK_VALUE_TOO_LARGE; SKINK_NO_SPACE where a metadata pair cannot hold the entry with
- * all of them. */
+ * else SKINK_VALUE_TOO_LARGE; SKINK_NO_SPACE where a metadata pair cannot hold the entry with all of them. */
 
 /* At most size bytes into buffer; *ret_size is how many the attribute has. SKINK_NOT_FOUND without one. */
 int skink_attr_get(struct skink *store, const char *key, size_t key_len, uint8_t type, void *buffer,

@@ -49,6 +49,12 @@ static int copy_attrs(const struct io *io, const struct entry *from, struct entr
     return SKINK_OK;
 }
 
+void entry_take_time(struct entry *e, const struct entry *from) {
+    e->has_time = from->has_time;
+    e->days = from->days;
+    e->picoseconds = from->picoseconds;
+}
+
 int entry_copy(const struct io *io, const struct entry *from, const char *name, uint32_t name_len,
                struct entry **ret_entry) {
     struct entry *e = entry_new(io, name, name_len, from->type);
@@ -56,9 +62,7 @@ int entry_copy(const struct io *io, const struct entry *from, const char *name, 
         return SKINK_NO_MEMORY;
     }
     e->dir = from->dir;
-    e->has_time = from->has_time;
-    e->days = from->days;
-    e->picoseconds = from->picoseconds;
+    entry_take_time(e, from);
     e->form = from->form;
     e->where = from->where;
     e->size = from->size;

@@ -173,9 +173,7 @@ static int build_name(struct build *b, uint32_t tag, const uint8_t *data) {
     struct entry *old = m->entries[id];
     if (old != NULL) {
         e->attrs = old->attrs;
-        e->has_time = old->has_time;
-        e->days = old->days;
-        e->picoseconds = old->picoseconds;
+        entry_take_time(e, old);
         e->form = old->form;
         e->where = old->where;
         e->size = old->size;

@@ -75,6 +75,8 @@ int mdir_reserve(const struct io *io, struct mdir *m, size_t count);
 
 struct entry *entry_new(const struct io *io, const char *name, uint32_t name_len, uint32_t type);
 void entry_free(const struct io *io, struct entry *e);
+/* Takes over another entry's timestamp: on a dictionary or the root an attribute of another program's. */
+void entry_take_time(struct entry *e, const struct entry *from);
 /* The entry under another name, with attributes of its own. Errors: SKINK_NO_MEMORY. */
 int entry_copy(const struct io *io, const struct entry *from, const char *name, uint32_t name_len,
                struct entry **ret_entry);

@@ -100,9 +100,7 @@ static int copy_parent_entry(struct skink *s, const struct mdir *m, struct entry
     e->where = m->pair[0];
     e->size = m->pair[1];
     e->dir = old->dir;
-    e->has_time = old->has_time; /* another program's attribute of that type */
-    e->days = old->days;
-    e->picoseconds = old->picoseconds;
+    entry_take_time(e, old);
     *ret_entry = e;
     return SKINK_OK;
 }

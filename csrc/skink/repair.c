@@ -25,9 +25,7 @@ int store_put_superblock(struct skink *s, struct mdir *m, const struct superbloc
     }
     e->form = FORM_INLINE;
     e->size = SUPERBLOCK_SIZE;
-    e->has_time = m->entries[0]->has_time; /* another program's attribute of that type */
-    e->days = m->entries[0]->days;
-    e->picoseconds = m->entries[0]->picoseconds;
+    entry_take_time(e, m->entries[0]);
     change_init(&c, s, m);
     change_value(&c, 0, &(struct item){e, fields, s->old_bytes});
     int code = change_commit(s, &c);

@@ -159,7 +159,7 @@ static bool block_superblock(const uint8_t *bytes, uint32_t size, uint32_t *ret_
             magic = memcmp(bytes + data, SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_SIZE) == 0;
         } else if (magic && tag_type(tag) == TAG_INLINE && tag_id(tag) == 0) {
             found = superblock_get(ret_sb, bytes + data, tag_data_size(tag)) == SKINK_OK;
-        } else if (tag_type1(tag) == 0x600 && tag_length(tag) == 8) {
+        } else if (tag_type1(tag) == TAG_SOFTTAIL && tag_length(tag) == 8) {
             bool hard = tag_type(tag) == TAG_HARDTAIL;
             ret_next[0] = hard ? get_le32(bytes + data) : BLOCK_NULL;
             ret_next[1] = hard ? get_le32(bytes + data + 4) : BLOCK_NULL;

@@ -130,6 +130,9 @@ def _flaw(engine: Any) -> str:
     for member in ("name", "version", "claims"):
         if not isinstance(getattr(engine, member, ""), str):
             return f"its {member} must be a text, and is {getattr(engine, member)!r}"
+    able = engine.capabilities
+    if not isinstance(able, (list, tuple, set, frozenset)) or not all(isinstance(one, str) for one in able):
+        return f"its capabilities must be a list of texts, and are {able!r}"
     if getattr(engine, "durability", "return") not in ("return", "sync"):
         return f"its durability must be 'return' or 'sync', and is {engine.durability!r}"
     return ""

@@ -138,6 +138,11 @@ def test_a_name_that_is_no_engine_is_told_with_the_name_that_would_be(
         ("raise ValueError('no')", "mine.py, line 1"),
         ("class Mine:\n    def __init__(self): 1 / 0", "ZeroDivisionError: division by zero"),
         ("from twin import Twin\nclass Mine(Twin): capabilities = {'flying'}", "no capability 'flying'"),
+        (
+            "from twin import Twin\nclass Mine(Twin): capabilities = 'rename'",
+            "list of texts, and are 'rename'",
+        ),
+        ("from twin import Twin\nclass Mine(Twin): capabilities = None", "list of texts, and are None"),
         ("from twin import Twin\nclass Mine(Twin): version = 1", "its version must be a text, and is 1"),
         (
             "from twin import Twin\nclass Mine(Twin): durability = 'never'",
