@@ -8,6 +8,7 @@ import mmap
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -35,8 +36,11 @@ class DiedError(Exception):
         self.watch = watch
 
 
-def in_child(work: Work, answers: list[Any], seconds: float = SECONDS) -> None:
-    """Does the work in a child; what that sends is appended to ``answers``.
+def in_child(
+    work: Work, answers: list[Any], seconds: float = SECONDS, cpu_seconds: float | None = None
+) -> None:
+    """Does the work in a child; what that sends is appended to ``answers``. ``seconds``: without any sign of
+    life, after which it hangs; ``cpu_seconds``: and so many of processor time.
 
     Raises DiedError, PowercutError where the work did, RuntimeError where it failed otherwise.
     """
@@ -52,7 +56,7 @@ def in_child(work: Work, answers: list[Any], seconds: float = SECONDS) -> None:
     theirs.close()
     try:
         with mine:
-            _collect(child, mine, watch, answers, seconds)
+            _collect(child, mine, watch, answers, _Limit(child, seconds, cpu_seconds))
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -77,9 +81,36 @@ def _serve(work: Work, watch: Watch, pipe: Any) -> None:
         os._exit(0)
 
 
-def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], seconds: float) -> None:
+class _Limit:
+    """What a child may take without any sign of life."""
+
+    def __init__(self, child: int, seconds: float, cpu_seconds: float | None) -> None:
+        self._seconds = seconds
+        self._cpu_seconds = cpu_seconds
+        self._clock = (~child << 3) | 2  # the processor time of another process, as Linux numbers its clock
+        self.lives()
+
+    def lives(self) -> None:
+        """There was one."""
+        self._idle = 0.0
+        self._cpu = self._spent()
+
+    def passed(self, waited: float) -> float | None:
+        """The seconds after which the child hangs, once they are over."""
+        self._idle += waited
+        if self._cpu_seconds is not None and self._spent() - self._cpu > self._cpu_seconds:
+            return self._cpu_seconds
+        return self._seconds if self._idle > self._seconds else None
+
+    def _spent(self) -> float:
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:  # it has ended
+            return 0.0
+
+
+def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], limit: _Limit) -> None:
     life: tuple[int, ...] = ()
-    idle = 0.0
     while True:
         if pipe.poll(0.1):
             try:
@@ -93,13 +124,13 @@ def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], seconds: f
             if kind == "broken":
                 raise RuntimeError(f"the work of a child failed:\n{answer}")
             answers.append(answer)
-            idle = 0.0
+            limit.lives()
             continue
-        idle += 0.1
         if (now := watch.life) != life:
-            life, idle = now, 0.0
-        if idle > seconds:
-            raise DiedError("hang", f"no progress for {seconds:.0f} seconds", watch)
+            life = now
+            limit.lives()
+        if (over := limit.passed(0.1)) is not None:
+            raise DiedError("hang", f"no progress for {over:.0f} seconds", watch)
 
 
 def _how(child: int) -> str:

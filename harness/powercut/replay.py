@@ -8,8 +8,9 @@ other engine, a later version too, is expected to hold: that is how a saved fail
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from powercut.campaign import Campaign, Failure, Plan, Tally
+from powercut.campaign import HANG_SECONDS, Campaign, Failure, Plan, Tally
 from powercut.engine import Engine, Run
 from powercut.judge import Violation
 from powercut.ops import op_text
@@ -58,14 +59,34 @@ def engine_for(trace: Trace, name: str | None) -> str:
     return trace.engine.name if name is None else name
 
 
-def replay(trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True) -> Replay:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one crash state may take; 0: what the trace says, else as usual."""
+
+    seconds: float = 0.0
+    memory_bytes: int = 0
+
+    def of(self, trace: Trace) -> Limits:
+        """With what the trace says, and what is usual."""
+        seconds = self.seconds or trace.expect.state_seconds or HANG_SECONDS
+        return Limits(seconds, self.memory_bytes or trace.expect.state_memory << 20)
+
+
+USUAL = Limits()
+
+
+def replay(
+    trace: Trace, name: str, jobs: int = 1, *, isolated: bool = True, limits: Limits = USUAL
+) -> Replay:
     """Replays the trace's crash state, and where that holds all of the run's: engines change what they write.
 
     ``name``: an engine's name or path. ``isolated``: in a process of its own, which a crash of the engine may
     end. Raises PowercutError.
     """
     engine = Engine.load(name)
-    ask = _isolated if isolated or trace.expect.kind in DEADLY else _here
+    limits = limits.of(trace)
+    apart = isolated or trace.expect.kind in DEADLY or bool(limits.memory_bytes)
+    ask = partial(_isolated, limits) if apart else _here
     violation, checked = ask(trace, name, jobs)
     gone = trace.fault is not None and violation is None and not checked
     if violation is None and trace.fault is not None:
@@ -92,9 +113,18 @@ def _here(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
     return first_violation(verdict), verdict.checked
 
 
-def _isolated(trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
+def _isolated(limits: Limits, trace: Trace, name: str, jobs: int) -> tuple[Violation | None, int]:
     options = _options(trace, jobs)
-    tally = Campaign(Plan(name, FixedSource(trace), traces=1, threads=jobs, options=options)).run()
+    plan = Plan(
+        name,
+        FixedSource(trace),
+        traces=1,
+        threads=jobs,
+        options=options,
+        hang_seconds=limits.seconds,
+        memory_bytes=limits.memory_bytes,
+    )
+    tally = Campaign(plan).run()
     if tally.interrupted:
         raise KeyboardInterrupt
     return _first(tally), tally.checked
@@ -110,7 +140,9 @@ def updated(shown: Replay, engine: Engine) -> Trace:
     """The trace with what was seen as what is expected, of this engine and version."""
     if shown.violation is not None:
         made = expecting(shown.trace, engine, shown.violation)
-        return replace(made, expect=replace(made.expect, why=shown.why.sentence, needs=shown.why.needs))
+        before = shown.trace.expect
+        kept = replace(made.expect, state_seconds=before.state_seconds, state_memory=before.state_memory)
+        return replace(made, expect=replace(kept, why=shown.why.sentence, needs=shown.why.needs))
     reference = EngineRef(engine.name, engine.version, shown.trace.engine.options)
     return replace(shown.trace, engine=reference, fault=None, expect=Expectation())
 

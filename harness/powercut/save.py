@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from powercut.campaign import Campaign, Failure, Tally, failure_kind
+from powercut.campaign import HANG_SECONDS, Campaign, Failure, Tally, failure_kind
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.shrink import expecting
+from powercut.shrink import DEADLY, expecting
 from powercut.trace import Trace, file_name, save
 
 #: Failures of one campaign that are saved; more of the same kind say little.
@@ -34,13 +34,24 @@ def save_failures(
 ) -> list[Saved]:
     """Saves the first failure of each kind, made small if ``shrink``."""
     saved: list[Saved] = []
+    plan = campaign.plan
     for failure in _first_of_each_kind(tally)[:SAVED_MAX]:
         trace = _named(failure, engine)
         if shrink:
             small = campaign.shrink(failure)
             trace = small if small.expect.kind else trace
-        saved.append(_saved(failure.index, trace, folder))
+        saved.append(_saved(failure.index, limited(trace, plan.hang_seconds, plan.memory_bytes), folder))
     return saved
+
+
+def limited(trace: Trace, hang_seconds: float, memory_bytes: int) -> Trace:
+    """The trace with what a crash state might take, where that can be why it fails: so it fails again."""
+    expect = trace.expect
+    if expect.kind == "hang" and hang_seconds != HANG_SECONDS:
+        expect = replace(expect, state_seconds=hang_seconds)
+    if memory_bytes and (expect.kind in DEADLY or expect.code == "NO_MEMORY"):
+        expect = replace(expect, state_memory=max(memory_bytes >> 20, 1))
+    return replace(trace, expect=expect)
 
 
 def _saved(index: int, trace: Trace, folder: Path) -> Saved:

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from powercut.devices import DeviceModel
 from powercut.engine import Engine, Event
 from powercut.errors import PowercutError
-from powercut.explorer import ALL_PROBES, CHECK, SECOND_MOUNT, WRITE, Allowed, ExploreOptions, Watch
+from powercut.explorer import ALL_PROBES, CHECK, PREFIX, SECOND_MOUNT, WRITE, Allowed, ExploreOptions, Watch
 from powercut.fault import WINDOW, Fault
 from powercut.predict import predict
 from powercut.run import device_models, initial_rows, record
@@ -158,7 +158,13 @@ class RunStates:
         asked = dict.fromkeys(one for one in faults if self._possible(one))
         if not asked:
             return [None] * len(faults)
-        options = replace(self._options, only=tuple(asked), keep_identical=True, keep_unread=True)
+        options = replace(
+            self._options,
+            kinds=PREFIX,  # these states, and none below them
+            only=tuple(asked),
+            keep_identical=True,
+            keep_unread=True,
+        )
         found = self._explore(options)
         by_state = {_state(one.fault): one for one in reversed(found) if one.fault is not None}
         return [by_state.get(_state(fault)) for fault in faults]

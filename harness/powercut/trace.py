@@ -73,7 +73,8 @@ class Expectation:
     ``kind`` of violation; ``code``: what the engine answered, where it was that; ``claimed``: whether the
     engine claims to survive the crash state; ``state``: its device events before the first cut (None: no cut
     needed); in ``words``; ``why``: which events should have been in order or whole, where that was found out;
-    ``needs``: all that was needed there and not given, a sentence each.
+    ``needs``: all that was needed there and not given, a sentence each. ``state_seconds``, ``state_memory``
+    (MiB): what one crash state might take where it was found; 0: as usual.
     """
 
     verdict: str = "held"
@@ -84,6 +85,8 @@ class Expectation:
     claimed: bool = True
     why: str = ""
     needs: tuple[str, ...] = ()
+    state_seconds: float = 0.0
+    state_memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,10 @@ def _expect_fields(expect: Expectation) -> dict[str, Any]:
             fields[name] = text
     if expect.needs:
         fields["needs"] = list(expect.needs)
+    if expect.state_seconds:
+        fields["state_seconds"] = expect.state_seconds
+    if expect.state_memory:
+        fields["state_memory"] = expect.state_memory
     return fields
 
 
@@ -304,6 +311,8 @@ def _expectation(field: wire.ExpectField) -> Expectation:
         claimed,
         field.why or "",
         tuple(field.needs or ()),
+        field.state_seconds or 0.0,
+        field.state_memory or 0,
     )
 
 

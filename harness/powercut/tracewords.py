@@ -108,7 +108,13 @@ def expectation_words(expect: Expectation) -> str:
         return "held"
     code = f", {expect.code}" if expect.code not in ("", "OK") else ""
     claimed = "" if expect.claimed else ", which the engine does not claim to survive"
-    return f"violation ({expect.kind}{code}){claimed}"
+    limits = "".join(
+        [
+            f", {expect.state_seconds:g} seconds for a state" if expect.state_seconds else "",
+            f", {expect.state_memory} MiB for a state" if expect.state_memory else "",
+        ]
+    )
+    return f"violation ({expect.kind}{code}){claimed}{limits}"
 
 
 def differences(before: Trace, after: Trace) -> list[Change]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from powercut.child import DiedError, Send, in_child
 from powercut.engine import Engine, EngineRefusedError, Facts
@@ -14,6 +15,9 @@ from powercut.trace import DEFAULTS, EngineOptions
 
 #: Seconds without any sign of life after which an engine counts as hanging.
 HANG_SECONDS = 60.0
+
+#: Bytes of a library that is looked at for what it is built with.
+_LOOK_MAX = 1 << 28
 
 
 def first_facts(
@@ -61,8 +65,20 @@ def demand_loadable(name: str) -> None:
         in_child(load, [], HANG_SECONDS)
     except DiedError as died:
         raise PowercutError(
-            f"Cannot use {name} as an engine: to load it {_ending(died)}: {died.how}."
+            f"Cannot use {name} as an engine: to load it {_ending(died)}: {died.how}.{_hint(name)}"
         ) from died
+
+
+def _hint(name: str) -> str:
+    """What a library that is built with AddressSanitizer asks of the process that it is loaded in."""
+    path = Path(name)
+    if not path.is_file() or path.stat().st_size > _LOOK_MAX or b"__asan_init" not in path.read_bytes():
+        return ""
+    return (
+        " It is built with AddressSanitizer, whose library must come first: "
+        "LD_PRELOAD=$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 powercut ...; "
+        "see docs/adapters.md."
+    )
 
 
 def _ending(died: DiedError) -> str:

@@ -191,6 +191,8 @@ class ExpectField(Strict):
     words: str | UnsetType = UNSET
     why: str | UnsetType = UNSET
     needs: list[str] | UnsetType = UNSET
+    state_seconds: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
+    state_memory: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET
 
 
 class TraceField(Strict):

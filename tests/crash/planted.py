@@ -24,6 +24,24 @@ def liar(folder: Path, lie: str | None) -> Path:
     return library
 
 
+def deadly(folder: Path, way: str, place: str, *flags: str) -> Path:
+    """The engine plain with a way of ending its process in a place, both of deadly.c, built in ``folder``."""
+    library = folder / f"{way}-{place}.so"
+    if not library.exists():
+        named = ["-Dpowercut_engine=honest_engine", f"-DWAY={way}", f"-DPLACE={place}", *flags]
+        sources = [HERE / "deadly.c", *sorted(HERE.glob("plain/*.c")), CSRC / "blockdev" / "device.c"]
+        command = [
+            os.environ.get("CC", "cc"),
+            "-O1",
+            "-shared",
+            "-fPIC",
+            f"-I{CSRC / 'include'}",
+            f"-I{HERE}",
+        ]
+        subprocess.run([*command, *named, *map(str, sources), "-o", str(library)], check=True)
+    return library
+
+
 def mutant(folder: Path, name: str) -> Path:
     """skink with a planted bug of tests/mutants, built in ``folder``."""
     library = folder / f"{name}.so"

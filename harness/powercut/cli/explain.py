@@ -11,11 +11,12 @@ from rich.console import Console
 
 from powercut.cli.answer import answer, engine_fields, json_option
 from powercut.cli.command import Command
+from powercut.cli.exploring import limit_options
 from powercut.cli.page import write_page
 from powercut.cli.run import default_jobs
 from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
-from powercut.replay import engine_for, reasoned, replay
+from powercut.replay import Limits, engine_for, reasoned, replay
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, tell
@@ -40,9 +41,18 @@ from powercut.trace import load
 )
 @click.option("--at", type=click.IntRange(0), metavar="K", help="The cut after K device events instead.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
+@limit_options
 @json_option
 def explain_command(
-    trace: Path, *, engine: str | None, html: Path | None, at: int | None, jobs: int | None, as_json: bool
+    trace: Path,
+    *,
+    engine: str | None,
+    html: Path | None,
+    at: int | None,
+    jobs: int | None,
+    state_seconds: float | None,
+    state_memory: int | None,
+    as_json: bool,
 ) -> int:
     """Explain what happens in a saved trace: what was written, when the power went, what was lost, what the
     engine made of it, and what it should have.
@@ -52,7 +62,8 @@ def explain_command(
     """
     loaded = load(trace)
     name = engine_for(loaded, engine)
-    shown = reasoned(replay(loaded, name, jobs or default_jobs()), name)
+    limits = Limits(state_seconds or 0.0, (state_memory or 0) << 20)
+    shown = reasoned(replay(loaded, name, jobs or default_jobs(), limits=limits), name)
     story = tell(loaded, Engine.load(name), shown, at)
     if html is not None:
         write_page(html, explain_page(story, _command(trace, engine)))

@@ -135,6 +135,19 @@ def exploring_options(command: F) -> F:
     return command
 
 
+def limit_options(command: F) -> F:
+    """What one crash state may take, for the commands on saved traces."""
+    options = (
+        click.option("--state-seconds", type=click.FloatRange(0.5), help="For one state (the trace's)."),
+        click.option(
+            "--state-memory", type=click.IntRange(16), help="MiB that one state may take (the trace's)."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Exploring:
     """Takes the options out of ``given``. Raises PowercutError."""
     one = {name: given.pop(name) for name in _NAMES}

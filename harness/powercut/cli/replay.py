@@ -10,11 +10,12 @@ import click
 
 from powercut.cli.answer import answer, engine_fields, json_option, so_far
 from powercut.cli.command import Command
+from powercut.cli.exploring import limit_options
 from powercut.cli.run import default_jobs
 from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
 from powercut.faultfile import fault_fields
-from powercut.replay import Replay, engine_for, reasoned, replay, steps, updated
+from powercut.replay import Limits, Replay, engine_for, reasoned, replay, steps, updated
 from powercut.shrink import DEADLY, words_of
 from powercut.trace import Trace, load, save
 from powercut.why import Why, why_text
@@ -39,6 +40,7 @@ from powercut.why import Why, why_text
 @click.option("--expect", is_flag=True, help="Exit with 1 where a verdict is not the expected one.")
 @click.option("--update", is_flag=True, help="Save what is seen now as what is expected.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
+@limit_options
 @json_option
 def replay_command(
     traces: tuple[Path, ...],
@@ -47,6 +49,8 @@ def replay_command(
     expect: bool,
     update: bool,
     jobs: int | None,
+    state_seconds: float | None,
+    state_memory: int | None,
     as_json: bool,
 ) -> int:
     """Replay saved traces, and say whether what they saved still happens.
@@ -57,10 +61,11 @@ def replay_command(
     loaded = [(path, load(path)) for path in traces]
     told: list[dict[str, Any]] = []
     so_far({"traces": told})
+    limits = Limits(state_seconds or 0.0, (state_memory or 0) << 20)
     worst = 0
     for path, trace in loaded:
         name = engine_for(trace, engine)
-        shown = reasoned(replay(trace, name, jobs or default_jobs()), name)
+        shown = reasoned(replay(trace, name, jobs or default_jobs(), limits=limits), name)
         told.append(_fields(path, Engine.load(name), shown))
         if not as_json:
             click.echo(_text(path, trace, name, shown))

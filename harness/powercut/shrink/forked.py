@@ -17,6 +17,9 @@ from powercut.trace import Trace
 #: Seconds without any sign of life after which a candidate counts as hanging.
 SECONDS = 3.0
 
+#: And seconds of processor time: an endless loop is known by them sooner, whatever else the machine does.
+CPU_SECONDS = 1.0
+
 #: What a hang costs of the budget, in crash states, and each child.
 HANG_COST, CHILD_COST = 8_000, 400
 
@@ -112,7 +115,7 @@ class ForkedStates:
 
         answers: list[Any] = [] if into is None else into
         self.checked += CHILD_COST
-        in_child(work, answers, self._seconds)
+        in_child(work, answers, self._seconds, CPU_SECONDS)
         return answers
 
 
