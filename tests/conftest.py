@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,12 @@ NO_BROWSER = (
     "there is no headless Chromium: Debian's chromium and chromium-driver; `make browser` installs them"
 )
 NO_SHELL = "a shell is not there whose completion is tested"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in what the tests start, also where a shell that started them in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
