@@ -25,7 +25,7 @@ NO_SHELL = "a shell is not there whose completion is tested"
 
 
 def pytest_configure() -> None:
-    """Ctrl-C works in what the tests start, also where a shell that started them in the background ignores it."""
+    """Ctrl-C works in what the tests start, also where the shell that started them ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
