@@ -4,35 +4,72 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from powercut.counts import Counts
-from powercut.fault import KINDS
+from powercut.fault import KINDS, PARENTS
 
 #: Kinds whose states are those of a device model.
 OF_MODELS = ("torn", "reorder")
 
+#: Why kinds were not looked at: nobody asked for them; the engine claims no device model and none was named;
+#: the device models at hand allow no state of them on these devices.
+NOT_ASKED, NO_MODEL, NONE_ALLOWED = REASONS = ("not_asked", "no_model", "none_allowed")
 
-def unseen_lines(counts: Counts, asked: Collection[str], models: Sequence[str], engine: str) -> list[str]:
-    """A line for each reason, for `powercut run` and its like. ``asked``, ``models``: the kinds and device
-    models that were to be looked at; ``engine``: its name."""
-    if not counts:
-        return []
+_TITLE: Final = "not looked at: "
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Kinds that were not looked at. why: one of REASONS; words: kinds and reason, for people."""
+
+    kinds: tuple[str, ...]
+    why: str
+    words: str
+
+    @property
+    def line(self) -> str:
+        """For the terminal."""
+        return _TITLE + self.words
+
+    def fields(self) -> dict[str, object]:
+        """For JSON."""
+        return {"kinds": list(self.kinds), "why": self.why, "words": self.words}
+
+
+def unseen_kinds(
+    counts: Counts, asked: Collection[str], models: Sequence[str], engine: str, option: str = "--model"
+) -> list[Unseen]:
+    """What was not looked at, one for each reason, for `powercut run` and its like.
+
+    ``asked``, ``models``: the kinds and device models that were to be looked at; ``engine``: its name;
+    ``option``: the one that names models."""
     seen = {kind for _, kind in counts}
-    left_out = [kind for kind in KINDS if kind not in asked and kind not in seen]
-    lines = [f"not looked at: {', '.join(left_out)}; --kinds all asks for every kind"] if left_out else []
-    words = without_model(counts, asked, models, engine, "--model")
-    return [*lines, f"not looked at: {words}"] if words else lines
+    left_out = tuple(kind for kind in KINDS if kind not in asked and kind not in seen)
+    made = []
+    if left_out:
+        made.append(Unseen(left_out, NOT_ASKED, f"{', '.join(left_out)}; --kinds all asks for every kind"))
+    without = without_model(counts, asked, models, engine, option)
+    return made if without is None else [*made, without]
 
 
 def without_model(
     counts: Counts, asked: Collection[str], models: Sequence[str], engine: str, option: str
-) -> str:
-    """Which of the kinds asked for had no state for want of a device model that allows one, and why; empty
-    where there is none. ``option``: the one that names models."""
+) -> Unseen | None:
+    """Which of the kinds asked for had no state for want of a device model that allows one, and why."""
     seen = {kind for _, kind in counts}
-    without = ", ".join(kind for kind in OF_MODELS if kind in asked and kind not in seen)
-    if not counts or not without:
-        return ""
+    kinds = tuple(kind for kind in OF_MODELS if kind in asked and kind not in seen)
+    if not kinds:
+        return None
+    if "nested" in asked and not seen & PARENTS:
+        kinds += ("nested",)  # there is no recovery to cut
+    names = ", ".join(kinds)
     if not models:
-        return f"{without}; {engine} claims to survive no device model: {option} names one, or all"
-    return f"{without}; {', '.join(models)} and these devices allow none"
+        return Unseen(kinds, NO_MODEL, f"{names}; {no_model(engine, option)}")
+    return Unseen(kinds, NONE_ALLOWED, f"{names}; {', '.join(models)} and these devices allow none")
+
+
+def no_model(engine: str, option: str) -> str:
+    """Why an engine's run has no state of a device model, and what would give it some."""
+    return f"{engine} claims to survive no device model: {option} names one, or all"

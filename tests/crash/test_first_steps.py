@@ -209,6 +209,23 @@ def test_kinds_that_the_engine_claims_no_device_model_for_are_not_passed_over_in
     assert last_lines(done)[1] == "not looked at: reorder; nor and these devices allow none"
 
 
+def test_the_json_says_it_as_well_with_the_reason(powercut: Powercut) -> None:
+    def unseen(*arguments: object) -> list[tuple[list[str], str]]:
+        told = json.loads(powercut(*RUN, *arguments, "--json").stdout)["not_looked_at"]
+        assert all(one["words"].startswith(", ".join(one["kinds"])) for one in told)
+        return [(one["kinds"], one["why"]) for one in told]
+
+    assert unseen("--kinds", "all") == []
+    assert unseen() == [(["torn", "reorder", "nested", "damage", "full"], "not_asked")]
+    assert unseen("--engine", "ditto", "--kinds", "torn,reorder,nested") == [
+        (["prefix", "damage", "full"], "not_asked"),
+        (["torn", "reorder", "nested"], "no_model"),  # no recovery either that could be cut
+    ]
+    assert unseen("--engine", "ditto", "--kinds", "torn,reorder", "--model", "nor")[1:] == [
+        (["reorder"], "none_allowed")
+    ]
+
+
 def json_states(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     states: dict[str, object] = json.loads(done.stdout)["crash_states"]
     return states

@@ -32,6 +32,9 @@ from powercut.vocabulary import Profile
 TOY = str(Path(__file__).parent / "toy.py")
 SMALL = ("--workload", "log", "--traces", 0, "--bases", 2, "--block-size", 1024, "--block-count", 32)
 
+#: Why littlefs has no states of a device model.
+NO_MODEL = "littlefs claims to survive no device model: --model names one, or all"
+
 Told = Callable[..., tuple[int, dict[str, Any]]]
 
 
@@ -120,9 +123,42 @@ def test_who_claims_no_device_has_no_torn_states_unless_one_is_named(
 ) -> None:
     arguments = ("--old", "littlefs", "--new", "littlefs", *MOVES, "--kinds", "torn", "--bases", 0)
     assert main(["compat", *map(str, arguments)]) in (0, 1)
-    assert "torn: NONE: no writer claims a device model" in capfd.readouterr().out
+    lines = capfd.readouterr().out.splitlines()
+    for side in ("old", "new"):
+        assert f"not looked at: torn of what {side} wrote; {NO_MODEL}" in lines
     _, found = torn(told, "littlefs", "littlefs", "--model", "nor", "--bases", 0)
     assert found["torn"]["torn"]["total"] > 0
+    assert [(one["kinds"], one["why"]) for one in found["not_looked_at"]] == [
+        (["reorder"], "none_allowed")  # nor writes in order
+    ] * 2
+
+
+def test_a_side_without_torn_states_is_not_passed_over_where_the_other_has_some(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, found = torn(told, "skink", "littlefs", "--states", 2, "--bases", 1)
+    words = f"torn, reorder of what new wrote; {NO_MODEL}"
+    assert found["not_looked_at"] == [
+        {"writer": "new", "kinds": ["torn", "reorder"], "why": "no_model", "words": words}
+    ]
+    assert found["unclaimed"] == []
+    arguments = ("--old", "skink", "--new", "littlefs", *MOVES, "--kinds", "torn", "--bases", 0)
+    assert main(["compat", *map(str, arguments), "--states", "2"]) in (0, 1)
+    lines = capfd.readouterr().out.splitlines()
+    assert [line for line in lines if "not looked at:" in line] == [
+        f"not looked at: torn of what new wrote; {NO_MODEL}"
+    ]
+
+
+def test_states_of_a_device_that_their_writer_does_not_claim_are_told(
+    told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, found = torn(told, "skink", "littlefs", "--model", "nor", "--states", 2, "--bases", 0)
+    words = "littlefs (new) does not claim to survive nor"
+    assert found["unclaimed"] == [{"writer": "new", "models": ["nor"], "words": words}]
+    arguments = ("--old", "skink", "--new", "littlefs", *MOVES, "--kinds", "torn", "--bases", 0)
+    assert main(["compat", *map(str, arguments), "--states", "2", "--model", "nor"]) in (0, 1)
+    assert f"not claimed: {words}" in capfd.readouterr().out.splitlines()
 
 
 def test_a_build_that_shows_what_has_moved_is_caught_in_the_states_of_the_other(

@@ -27,12 +27,14 @@ from powercut.compat.look import Side
 from powercut.compat.policy import Policy
 from powercut.compat.save import save_examples
 from powercut.compat.tornstates import TORN_KINDS, Torn
+from powercut.compat.unclaimed import Unclaimed, unclaimed_sides, unseen_sides
 from powercut.devices import BUILTIN, named
 from powercut.devices import load as load_models
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.golden.workload import NAMES
 from powercut.options import options_text, parse_options
+from powercut.unseen import Unseen
 from powercut.wire import EngineField
 
 UNACCEPTABLE, INTERRUPTED = 1, 130
@@ -216,9 +218,20 @@ class _Report:
                 kind: {"looked": self.matrix.torn[kind], "total": self.matrix.torn_total[kind]}
                 for kind in self.plan.torn.kinds
             },
+            "not_looked_at": [{"writer": side} | one.fields() for side, one in self._unseen()],
+            "unclaimed": [
+                {"writer": one.writer, "models": list(one.models), "words": one.words}
+                for one in self._unclaimed()
+            ],
             "examples": [_example(self.matrix.examples[key]) for key in sorted(self.matrix.examples)],
             "interrupted": self.matrix.interrupted,
         }
+
+    def _unseen(self) -> list[tuple[str, Unseen]]:
+        return unseen_sides(self.plan, self.engines, self.matrix)
+
+    def _unclaimed(self) -> list[Unclaimed]:
+        return unclaimed_sides(self.plan, self.engines, self.matrix)
 
     def _cells(self) -> list[Cell]:
         """The cells of what was asked for."""
@@ -309,12 +322,11 @@ class _Report:
         )
         for kind in self.plan.torn.kinds:
             looked, total = self.matrix.torn[kind], self.matrix.torn_total[kind]
-            part = "all" if looked == total else f"{looked:,} of {total:,}"
-            yield (
-                f"{kind}: {part} generated crash states"
-                if total
-                else f"{kind}: NONE: no writer claims a device model"
-            )
+            if total:
+                part = "all" if looked == total else f"{looked:,} of {total:,}"
+                yield f"{kind}: {part} generated crash states"
+        yield from (one.line for _, one in self._unseen())
+        yield from (f"not claimed: {one.words}" for one in self._unclaimed())
         if saved:
             yield f"examples: powercut golden check {folder} --engine ENGINE ({', '.join(saved)})"
         if self.matrix.interrupted:

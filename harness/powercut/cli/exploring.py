@@ -19,7 +19,7 @@ from powercut.errors import PowercutError
 from powercut.fault import CUTS_MAX, KINDS, Fault
 from powercut.faultfile import Explore
 from powercut.run import RunOptions
-from powercut.unseen import OF_MODELS, unseen_lines
+from powercut.unseen import OF_MODELS, Unseen, unseen_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,10 +52,12 @@ class Exploring:
     hang_seconds: float
     memory_bytes: int
 
-    def unseen(self, tally: Tally, engine: Engine) -> list[str]:
-        """Lines that say which kinds of crash state were not looked at, and why."""
+    def unseen(self, tally: Tally, engine: Engine) -> list[Unseen]:
+        """Which kinds of crash state were not looked at, and why; nothing where no trace was run."""
+        if not tally.traces:
+            return []
         models = [model.name for model in self.models]
-        return unseen_lines(tally.counts, self.kinds, models, engine.name)
+        return unseen_kinds(tally.counts, self.kinds, models, engine.name)
 
 
 class Kinds(click.ParamType[tuple[str, ...]]):

@@ -30,6 +30,7 @@ from powercut.fuzz import CorpusSource, Fuzzed, FuzzPlan, Target, build, environ
 from powercut.save import Saved, save_failures
 from powercut.source import ExploringSource
 from powercut.trace import EngineRef
+from powercut.unseen import Unseen
 
 FOLDER = click.Path(path_type=Path)
 
@@ -161,9 +162,9 @@ class _Judge:
     def told(self, fuzzed: Fuzzed) -> int:
         """Judges, prints, and answers the exit code."""
         tally, saved = self._judged()
-        report = self._report(fuzzed, tally, saved)
+        unseen = self._request.exploring.unseen(tally, self._engine)
+        report = self._report(fuzzed, tally, saved, unseen)
         if not self._request.as_json:
-            unseen = self._request.exploring.unseen(tally, self._engine)
             click.echo("\n".join(self._lines(report, unseen)))
         interrupted = fuzzed.interrupted or tally.interrupted
         if report["findings"] or tally.failures:
@@ -181,7 +182,9 @@ class _Judge:
             saved = save_failures(campaign, tally, self._engine, self._request.save, shrink=shrink)
         return tally, saved
 
-    def _report(self, fuzzed: Fuzzed, tally: Tally, saved: list[Saved]) -> dict[str, Any]:
+    def _report(
+        self, fuzzed: Fuzzed, tally: Tally, saved: list[Saved], unseen: Sequence[Unseen]
+    ) -> dict[str, Any]:
         failed = {self._files[failure.index].name for failure in tally.failures}
         corpus = [path for path in self._files if path.parent == self._corpus]
         findings = [path for path in self._files if path.parent != self._corpus]
@@ -199,10 +202,10 @@ class _Judge:
                 }
                 for path in findings
             ],
-            "judged": report_json(self._plan, self._engine, self._request.seed, tally, saved),
+            "judged": report_json(self._plan, self._engine, self._request.seed, tally, saved, unseen),
         }
 
-    def _lines(self, report: dict[str, Any], unseen: Sequence[str]) -> list[str]:
+    def _lines(self, report: dict[str, Any], unseen: Sequence[Unseen]) -> list[str]:
         judged = report["judged"]
         lines = [
             f"{report['executions']:,} inputs in {report['seconds']:.0f} s, {report['states']:,} crash "

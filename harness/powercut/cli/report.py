@@ -13,10 +13,13 @@ from powercut.engine import Engine
 from powercut.fault import KINDS
 from powercut.judge import Violation
 from powercut.save import Saved
+from powercut.unseen import Unseen
 from powercut.why import why_text
 
 
-def report_json(plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list[Saved]) -> dict[str, Any]:
+def report_json(
+    plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list[Saved], unseen: Sequence[Unseen]
+) -> dict[str, Any]:
     """Everything that is known about the campaign; ``violations`` counts the traces that broke a promise."""
     return {
         "engine": {"name": engine.name, "version": engine.version},
@@ -26,6 +29,7 @@ def report_json(plan: Plan, engine: Engine, seed: int, tally: Tally, saved: list
         "operations": tally.operations,
         "device_events": tally.events,
         "crash_states": states_json(tally),
+        "not_looked_at": [one.fields() for one in unseen],
         "unclaimed": {
             "violations": tally.unclaimed_total,
             "examples": [violation_json(one.violations[0]) for one in tally.unclaimed],
@@ -93,9 +97,8 @@ def failure_json(saved: Saved) -> dict[str, Any]:
     }
 
 
-def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequence[str] = ()) -> str:
-    """The same for people. ``engine_option``: what names the engine to `powercut replay`; ``unseen``: lines
-    that say what was not looked at."""
+def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequence[Unseen] = ()) -> str:
+    """The same for people. ``engine_option``: what names the engine to `powercut replay`."""
     engine = report["engine"]
     lines = [
         f"{engine['name']} {engine['version']}, seed {report['seed']}, {how_many(report['jobs'], 'job')}: "
@@ -111,7 +114,7 @@ def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequenc
     for failure in report["failures"]:
         lines.extend(("", *_failure_lines(failure, engine_option)))
     lines.extend(_unclaimed_lines(report["unclaimed"]))
-    lines.extend(unseen)
+    lines.extend(one.line for one in unseen)
     if report["interrupted"]:
         lines.append("interrupted: the counts are of what was done until then")
     count = report["violations"]

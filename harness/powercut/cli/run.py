@@ -216,15 +216,17 @@ def run_command(**given: Any) -> int:
         saved = save_failures(campaign, tally, engine, request.save, shrink=shrink)
         wanted = request.html is not None and not tally.interrupted
         known = causes(campaign, tally.failures, saved, engine, shrink=shrink) if wanted else {}
-    report = report_json(plan, engine, request.seed, tally, saved)
+    unseen = request.exploring.unseen(tally, engine)
+    report = report_json(plan, engine, request.seed, tally, saved, unseen)
     if isinstance(source, ExhaustiveSource):
         report["workload"] = coverage(source, tally, request.exploring.explore)
-    unseen = request.exploring.unseen(tally, engine)
     if not request.as_json:
         click.echo(report_text(report, engine_option(engine, Path.cwd()), unseen))
     if request.html is not None:
         command = command_line(request.seed)
-        page = campaign_page(engine, command, tally, saved, history, request.jobs, known, unseen)
+        page = campaign_page(
+            engine, command, tally, saved, history, request.jobs, known, [one.line for one in unseen]
+        )
         write_page(request.html, page)
     for problem in (one.problem for one in saved if one.problem):
         click.echo(f"powercut: {problem}", err=True)

@@ -20,10 +20,10 @@ def summary_lines(engines: Sequence[Tally], settings: Settings) -> list[str]:
     for tally in engines:
         lines += [_head(tally, settings), *_table(tally), coverage(tally)]
         if not any(model for model, _ in tally.counts):  # a marker may have named some
-            words = without_model(
+            without = without_model(
                 tally.counts, settings.kinds, settings.models, tally.engine, "--powercut-model"
             )
-            lines += [f"without a state: {words}"] if words else []
+            lines += [] if without is None else [f"without a state: {without.words}"]
         if tally.no_space:
             lines.append(f"write probes that met a full device: {tally.no_space:,}")
         if tally.unclaimed:
