@@ -47,9 +47,44 @@ def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
 def write(path: Path, data: bytes) -> None:
     """Makes ``path`` a file of these bytes, in place of what is there. Raises OSError."""
     with new_file(path, replace=True) as temporary:
-        temporary.write_bytes(data)
-        if path.exists():
-            temporary.chmod(path.stat().st_mode & 0o777)
+        _fill(temporary, path, data)
+
+
+def write_all(folder: Path, files: dict[str, bytes]) -> None:
+    """Makes files in a folder, in this order, in place of what is there; and the folder, where it is not.
+
+    Where one of them cannot be written, none of them appears, and no folder. Raises OSError.
+    """
+    with contextlib.ExitStack() as stack:
+        _make_folder(folder, stack)
+        for name in reversed(files):  # the stack places the last first
+            temporary = stack.enter_context(new_file(folder / name, replace=True))
+            _fill(temporary, folder / name, files[name])
+            _sync(temporary)  # here: what is left to do is renaming
+
+
+def _make_folder(folder: Path, stack: contextlib.ExitStack) -> None:
+    """Makes a folder and those above it; each goes when the stack ends, if it is empty then."""
+    if folder.is_dir():
+        return
+    if os.path.lexists(folder):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if folder.parent != folder:
+        _make_folder(folder.parent, stack)
+    folder.mkdir(exist_ok=True)
+    stack.callback(_remove_empty, folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _fill(temporary: Path, path: Path, data: bytes) -> None:
+    """The bytes, and the permissions of the file that they will replace."""
+    temporary.write_bytes(data)
+    if path.exists():
+        temporary.chmod(path.stat().st_mode & 0o777)
 
 
 def demand_file(path: Path) -> Path:

@@ -153,8 +153,7 @@ def dumps(trace: Trace) -> str:
 def save(trace: Trace, path: Path) -> None:
     """Writes the trace to ``path``: the whole file appears at once, or none of it. Raises PowercutError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, dumps(trace).encode())
+        atomic.write_all(path.parent, {path.name: dumps(trace).encode()})
     except OSError as error:
         raise PowercutError(f"Cannot save the trace {path}: {_reason(error)}.") from error
 

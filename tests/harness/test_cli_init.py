@@ -101,7 +101,7 @@ def test_an_engine_that_cannot_be_used_is_told_and_nothing_is_written(
 def test_a_folder_that_cannot_be_made_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "file").write_text("")
     assert main(["init", "file/suite"]) == 2
-    assert "Cannot write file/suite/conftest.py: " in capsys.readouterr().err
+    assert "Cannot write file/suite: Not a directory; name another folder." in capsys.readouterr().err
 
 
 def test_what_it_makes_is_as_ruff_would_have_it(place: Path) -> None:

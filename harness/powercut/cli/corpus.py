@@ -91,8 +91,7 @@ def _packed(path: Path) -> bytes:
 
 def _put(path: Path, data: bytes) -> Path:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(path, data)
+        atomic.write_all(path.parent, {path.name: data})
         return path
     except OSError as error:
         raise PowercutError(f"Cannot save the input {path}: {atomic.reason(error)}.") from error

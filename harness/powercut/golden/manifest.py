@@ -208,7 +208,7 @@ def _check(found: GoldenSet) -> None:
 
 
 def save(folder: Path, manifest: GoldenField, images: dict[str, bytes]) -> int:
-    """Writes a set into a folder, the manifest last; how many bytes all its files have.
+    """Writes a set into a folder, all of it or nothing, the manifest last; how many bytes its files have.
 
     Images that the folder's earlier manifest names, and this one does not, go. Raises PowercutError.
     """
@@ -216,10 +216,8 @@ def save(folder: Path, manifest: GoldenField, images: dict[str, bytes]) -> int:
     packed[MANIFEST] = dumps(manifest).encode()
     before = [f"{field.name}{SUFFIX}" for field in load(folder).manifest.images] if _there(folder) else []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in packed.items():
-            if not _holds(folder / name, data):
-                atomic.write(folder / name, data)
+        changed = {name: data for name, data in packed.items() if not _holds(folder / name, data)}
+        atomic.write_all(folder, changed)
         for name in set(before) - set(packed):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:

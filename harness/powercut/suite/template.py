@@ -25,7 +25,7 @@ FILES: Final = ("conftest.py", "test_power_cuts.py", "ci.yml", "README.md")
 def make(folder: Path, engine: str) -> list[Path]:
     """Writes the suite for an engine into a folder; answers the files.
 
-    Raises PowercutError: a file is there already (nothing is written then), the engine cannot be used.
+    Raises PowercutError, and then nothing is written: a file is there already, the engine cannot be used.
     """
     there = [name for name in FILES if (folder / name).exists()]
     if there:
@@ -33,18 +33,11 @@ def make(folder: Path, engine: str) -> list[Path]:
             f"{folder} has {', '.join(there)} already, and no file is overwritten; name another folder."
         )
     texts = _texts(folder, engine)
-    made = []
-    for name in FILES:
-        path = folder / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            atomic.write(path, texts[name].encode())
-        except OSError as error:
-            raise PowercutError(
-                f"Cannot write {path}: {atomic.reason(error)}; name another folder."
-            ) from error
-        made.append(path)
-    return made
+    try:
+        atomic.write_all(folder, {name: text.encode() for name, text in texts.items()})
+    except OSError as error:
+        raise PowercutError(f"Cannot write {folder}: {atomic.reason(error)}; name another folder.") from error
+    return [folder / name for name in FILES]
 
 
 def _texts(folder: Path, engine: str) -> dict[str, str]:
