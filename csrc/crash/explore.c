@@ -25,6 +25,19 @@ int is_of_interest(const struct exploration *x, uint64_t number) {
            number < __atomic_load_n(&x->limit, __ATOMIC_RELAXED);
 }
 
+/* Under the lock, so that it never goes up again. */
+static void lower_limit(struct exploration *x, uint64_t number) {
+    if (number < x->limit) {
+        __atomic_store_n(&x->limit, number, __ATOMIC_RELAXED);
+    }
+}
+
+void end_interest(struct exploration *x, uint64_t number) {
+    (void)pthread_mutex_lock(&x->lock);
+    lower_limit(x, number);
+    (void)pthread_mutex_unlock(&x->lock);
+}
+
 static int reserve_found(struct exploration *x) {
     size_t room = x->found_room * 2 + 16;
     struct found *grown;
@@ -55,7 +68,7 @@ static void insert_found(struct exploration *x, uint64_t number, const struct pc
         return;
     }
     x->found_count = max;
-    __atomic_store_n(&x->limit, x->found[max - 1].number, __ATOMIC_RELAXED);
+    lower_limit(x, x->found[max - 1].number);
 }
 
 int add_found(struct exploration *x, uint64_t number, const struct pc_violation *violation) {
@@ -332,7 +345,8 @@ static int write_report(struct exploration *x, struct pc_explore_report *ret_rep
     *ret_report = (struct pc_explore_report){.counts = x->counts,
                                              .model_count = x->model_count,
                                              .violation_count = x->found_count,
-                                             .violations = violations};
+                                             .violations = violations,
+                                             .ended = x->ended};
     x->counts = NULL;
     return PC_OK;
 }

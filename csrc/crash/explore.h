@@ -50,6 +50,7 @@ struct exploration {
     size_t item_count, item_room;
     uint64_t base;           /* the number of its first state */
     size_t next;             /* atomic: the first group of the batch that nobody took */
+    uint32_t ended;          /* atomic: the state that judging ends at was there */
     uint64_t limit;          /* atomic: states from this number on are no longer of interest */
     pthread_mutex_t lock;    /* over what follows */
     struct pc_count *counts; /* as in the report */
@@ -139,6 +140,7 @@ void memories_add(struct worker *worker, struct pc_hash position);
 int judge_group(struct worker *worker, size_t first, size_t end);
 void worker_release(struct worker *worker);
 int is_of_interest(const struct exploration *x, uint64_t number);
+void end_interest(struct exploration *x, uint64_t number); /* in the states from this number on */
 int add_found(struct exploration *x, uint64_t number, const struct pc_violation *violation);
 
 /* fault.c */

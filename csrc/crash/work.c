@@ -113,6 +113,16 @@ static int is_skipped(const struct worker *worker) {
     return 0;
 }
 
+/* Where the state at hand is the one that judging ends at, nothing from here on is of interest. */
+static void end_here(struct worker *worker) {
+    const struct pc_fault *end_at = worker->x->options->end_at;
+
+    if (end_at != NULL && fault_equal(end_at, &worker->fault)) {
+        __atomic_store_n(&worker->x->ended, 1, __ATOMIC_RELAXED);
+        end_interest(worker->x, worker->number);
+    }
+}
+
 int judge_here(struct worker *worker, uint32_t i, const struct subject *subject, struct pc_count *count) {
     struct exploration *x = worker->x;
     struct pc_violation violation = {0};
@@ -120,6 +130,7 @@ int judge_here(struct worker *worker, uint32_t i, const struct subject *subject,
 
     if (is_skipped(worker)) {
         worker->spotted = 1;
+        end_here(worker);
         return 0;
     }
     tell_begin(worker);

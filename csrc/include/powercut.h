@@ -444,6 +444,9 @@ struct pc_explore_options {
     size_t only_count;
     const struct pc_fault *skip; /* states not to be judged: they were seen to end the process */
     size_t skip_count;
+    const struct pc_fault
+        *end_at; /* one of skip: what comes behind it is counted, not judged; may be NULL. It
+                                       is the same each time with one thread alone */
     const struct pc_engine *reader; /* reads each state as well, by itself; may be NULL */
     struct pc_watch *watch;         /* may be NULL */
 };
@@ -468,6 +471,7 @@ struct pc_explore_report {
     size_t model_count; /* max(options->model_count, 1) */
     size_t violation_count;
     struct pc_violation *violations; /* in the order of the states */
+    uint32_t ended;                  /* 1: it came to end_at */
 };
 
 /* Explores crash states of a run: recovers each, reads it, and compares with the model. The result does not

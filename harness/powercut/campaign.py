@@ -9,31 +9,24 @@ import time
 from bisect import insort
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context
-from typing import Any
 
+from powercut.attempts import Attempt, Died, given_up, unlooked
 from powercut.counts import Counted, Counts, add_counts
+from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.explorer import Watch
 from powercut.fault import Fault
-from powercut.isolated import ignored_interrupt
 from powercut.judge import Violation
-from powercut.run import DEFAULT_OPTIONS, Death, RunOptions, Verdict, device_models
+from powercut.lastwords import ending
+from powercut.processes import HANG_SECONDS, START_SECONDS, Spawned, answered, demand
+from powercut.run import DEFAULT_OPTIONS, RunOptions, Verdict, device_models
 from powercut.shrink import BUDGET, first_violation
 from powercut.source import Source
 from powercut.trace import Trace
 from powercut.worker import Work, worker_main
 
-#: Seconds without any sign of life after which a run counts as hanging.
-HANG_SECONDS = 60.0
-
-#: Crash states of one trace that may end their process before the rest is left.
-DEATHS_MAX = 4
-
 #: Violations that the engine does not claim to survive, of which that many are kept.
 UNCLAIMED_MAX = 16
-
-_CONTEXT = get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,8 @@ class Tally(Counted):
     """What was done so far.
 
     ``counts``: crash states by device model and kind; see Count. ``seconds``: of wall time. ``unclaimed``:
-    traces that fail where the engine does not claim to survive, of ``unclaimed_total``.
+    traces that fail where the engine does not claim to survive, of ``unclaimed_total``. ``left``: traces of
+    which a part was left, since the engine died or hung of too many states, or of the run itself.
     """
 
     traces: int = 0
@@ -80,6 +74,7 @@ class Tally(Counted):
     failures: list[Failure] = field(default_factory=list)
     unclaimed: list[Failure] = field(default_factory=list)
     unclaimed_total: int = 0
+    left: int = 0
 
     @property
     def states_per_second(self) -> float:
@@ -91,39 +86,36 @@ class Tally(Counted):
         self.traces += 1
         self.operations += verdict.operations
         self.events += verdict.events
+        self.left += verdict.left
         add_counts(self.counts, verdict.counts)
+
+    def give_up(self, trace: Trace) -> None:
+        """Counts a run of which nothing is known but how it ended."""
+        self.traces += 1
+        self.left += 1
+        add_counts(self.counts, unlooked(trace))
 
 
 Progress = Callable[[Tally, int], None]
 """Called a few times a second with the tally and the crash states of the runs still under way."""
 
 
-class _Worker:
-    """One process, its pipe, its watch, and what it is doing."""
+class _Worker(Spawned):
+    """One process, its watch, and what it is doing."""
 
     def __init__(self, plan: Plan) -> None:
-        self._memory = _CONTEXT.RawArray("c", Watch.SIZE)
-        self.watch = Watch(self._memory)
-        self.pipe, theirs = _CONTEXT.Pipe()
-        work = Work(plan.engine, plan.source, plan.options, plan.threads, plan.memory_bytes)
-        self.process = _CONTEXT.Process(target=worker_main, args=(theirs, self._memory, work), daemon=True)
-        with ignored_interrupt():
-            self.process.start()
-        theirs.close()
+        work = Work(plan.engine, plan.source, plan.options, plan.hang_seconds, plan.memory_bytes)
+        super().__init__(worker_main, Watch.SIZE, work)
+        self.watch = Watch(self.memory)
         self.index: int | None = None
-        self.deaths: tuple[Death, ...] = ()
-        self.threads = plan.threads
+        self.attempt = Attempt(plan.threads)
         self.ready = False
-        self._life: tuple[int, ...] = ()
-        self._since = time.monotonic()
         self._base = 0
 
-    def give(self, index: int, deaths: tuple[Death, ...] = (), threads: int | None = None) -> None:
-        """Hands over a task; ``deaths``: crash states that are known to end or hang the process."""
-        self.index, self._base, self.deaths = index, self.watch.count, deaths
-        self.threads = self.threads if threads is None else threads
-        self._since = time.monotonic()
-        self.pipe.send(("run", index, deaths, self.threads))
+    def give(self, index: int, attempt: Attempt) -> None:
+        """Hands over a task."""
+        self.index, self.attempt, self._base = index, attempt, self.watch.count
+        self.send(("run", index, attempt))
 
     def done(self) -> None:
         """Forgets the task."""
@@ -136,17 +128,8 @@ class _Worker:
 
     def hangs(self, seconds: float) -> bool:
         """Whether the task showed no life for so long; a process has a minute to start."""
-        now, life = time.monotonic(), (self.ready, *self.watch.life)
-        seconds = seconds if self.ready else max(seconds, 60.0)
-        if life != self._life:
-            self._life, self._since = life, now
-        return self.index is not None and now - self._since > seconds
-
-    def end(self) -> None:
-        """Ends the process, whatever it does."""
-        self.pipe.close()
-        self.process.kill()
-        self.process.join()
+        idle = self.idle.seconds((int(self.ready), *self.watch.life))
+        return self.index is not None and idle > (seconds if self.ready else max(seconds, START_SECONDS))
 
 
 class Campaign:
@@ -178,14 +161,15 @@ class Campaign:
         return self.tally
 
     def shrink(self, failure: Failure, budget: int = BUDGET, seconds: float = 300.0) -> Trace:
-        """The failure's trace made small, in a process of its own; as it is, where that process fails."""
+        """The failure's trace made small, in a process of its own; as it is, where that process fails, or
+        takes more than ``seconds`` and the time to see a hang three times."""
         worker = _Worker(self.plan)
         try:
             with _interrupt_handler(self._interrupt):
-                worker.pipe.send(("shrink", failure.trace, failure.violations, budget))
-                deadline = time.monotonic() + seconds
+                worker.send(("shrink", failure.trace, failure.violations, budget))
+                deadline = time.monotonic() + seconds + 3 * self.plan.hang_seconds
                 while time.monotonic() < deadline and not self._interrupts:
-                    if worker.pipe.poll(0.2):
+                    if answered([worker], 0.2):
                         kind, payload = worker.pipe.recv()
                         if kind != "ready":
                             return payload if isinstance(payload, Trace) else failure.trace
@@ -215,7 +199,7 @@ class Campaign:
     def _deal(self, worker: _Worker) -> None:
         worker.done()
         if self._more():
-            worker.give(self._next)
+            worker.give(self._next, Attempt(self.plan.threads))
             self._next += 1
 
     def _busy(self) -> bool:
@@ -230,10 +214,9 @@ class Campaign:
 
     def _step(self) -> None:
         """Waits for what happens next and deals with it."""
-        waited: list[Any] = [worker.pipe for worker in self._workers if worker.index is not None]
-        ready = connection.wait(waited, timeout=0.2)
+        ready = answered([worker for worker in self._workers if worker.index is not None], 0.2)
         for at, worker in enumerate(self._workers):
-            if worker.pipe in ready:
+            if worker in ready:
                 self._receive(at, worker)
             elif worker.hangs(self.plan.hang_seconds):
                 self._lost(at, worker, "hang", f"no progress for {self.plan.hang_seconds:.0f} seconds")
@@ -245,50 +228,40 @@ class Campaign:
         try:
             kind, payload = worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join(10)
-            self._lost(at, worker, "crash", _death(worker.process.exitcode))
+            self._lost(at, worker, "crash", *worker.ending())
             return
         if kind == "ready":
             worker.ready = True
             return
-        if kind == "refused":
-            raise PowercutError(payload)
-        if kind == "broken":
-            raise RuntimeError(f"a worker process failed:\n{payload}")
+        demand(kind, payload)
         self.tally.add(payload)
         if payload.violations:
             self._fail(worker, payload.violations)
         self._deal(worker)
 
-    def _lost(self, at: int, worker: _Worker, kind: str, how: str) -> None:
+    def _lost(self, at: int, worker: _Worker, kind: str, how: str, said: str = "") -> None:
         """A worker died or hangs. Where it is known on which crash state, the trace is run once more without
         that, in another process; else the trace fails."""
         if not worker.ready:
-            raise PowercutError(f"A worker process could not start ({how}); run powercut again.")
-        index, deaths = worker.index, worker.deaths
-        suspects = self._suspects(worker)
+            raise PowercutError(
+                f"A worker process could not start ({ending(how, said)}); run powercut again."
+            )
+        index, attempt = worker.index, worker.attempt
+        died = Died(kind, how, said, self._suspects(worker))
         worker.end()
         self._workers[at] = _Worker(self.plan)
         if index is None:
             return
-        if len(suspects) == 1:
-            deaths = (*deaths, Death(kind, how, suspects[0]))
-        if len(suspects) == 1 and len(deaths) < DEATHS_MAX:
-            self._workers[at].give(index, deaths, worker.threads)
-        elif len(suspects) > 1:
-            self._workers[at].give(index, deaths, threads=1)
-        else:
-            self.tally.traces += 1
-            words = "The engine ended its process" if kind == "crash" else "The engine hangs"
-            self._workers[at].index = index
-            known = [
-                Violation(one.kind, one.fault.state, None, one.how, f"{words}: {one.how}.", fault=one.fault)
-                for one in deaths
-            ]
-            self._fail(
-                self._workers[at], tuple(known) or (Violation(kind, None, None, how, f"{words}: {how}."),)
-            )
-            self._deal(self._workers[at])
+        again = attempt.after(died)
+        if again is not None:
+            self._workers[at].give(index, again)
+            return
+        trace = self.plan.source.trace(index)
+        claims = Engine.load(self.plan.engine).claims(trace.engine.options)
+        self._workers[at].index = index
+        self.tally.give_up(trace)
+        self._fail(self._workers[at], given_up(attempt, died, claims))
+        self._deal(self._workers[at])
 
     def _suspects(self, worker: _Worker) -> list[Fault]:
         """The crash states that were being judged when a worker was lost."""
@@ -319,13 +292,6 @@ def failure_kind(failure: Failure) -> str:
     verdict = Verdict(0, 0, {}, 0.0, failure.violations)
     first = first_violation(verdict)
     return first.kind if first is not None else ""
-
-
-def _death(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-exitcode).name
-    return f"exit code {exitcode}"
 
 
 @contextlib.contextmanager

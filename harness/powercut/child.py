@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any
 
-from powercut.errors import PowercutError
 from powercut.explorer import Watch
+from powercut.lastwords import Heard, ending, speak
+from powercut.processes import Idle, answer_of, demand, how_ended
 
 #: Seconds without any sign of life after which a child counts as hanging.
 SECONDS = 10.0
@@ -27,53 +27,68 @@ Work = Callable[[Watch, Send], None]
 
 class DiedError(Exception):
     """A child ended without having said all. ``kind``: crash or hang; ``how``: a signal's name, an exit code,
-    or how long nothing happened; ``watch``: what it last was about."""
+    or how long nothing happened; ``watch``: what it last was about; ``said``: of its end."""
 
-    def __init__(self, kind: str, how: str, watch: Watch) -> None:
-        super().__init__(f"{kind}: {how}")
+    def __init__(self, kind: str, how: str, watch: Watch, said: str = "") -> None:
+        super().__init__(f"{kind}: {ending(how, said)}")
         self.kind = kind
         self.how = how
         self.watch = watch
+        self.said = said
+
+    @property
+    def ending(self) -> str:
+        """How it ended, and what it said of that."""
+        return ending(self.how, self.said)
 
 
 def in_child(
-    work: Work, answers: list[Any], seconds: float = SECONDS, cpu_seconds: float | None = None
+    work: Work,
+    answers: list[Any],
+    seconds: float = SECONDS,
+    cpu_seconds: float | None = None,
+    first_seconds: float | None = None,
 ) -> None:
     """Does the work in a child; what that sends is appended to ``answers``. ``seconds``: without any sign of
-    life, after which it hangs; ``cpu_seconds``: and so many of processor time.
+    life, after which it hangs; ``cpu_seconds``: and so many of processor time; ``first_seconds``: in which
+    the first sign must come; None: ``seconds``.
 
     Raises DiedError, PowercutError where the work did, RuntimeError where it failed otherwise.
     """
     watch = Watch(mmap.mmap(-1, Watch.SIZE))
     mine, theirs = connection.Pipe(duplex=False)
+    heard = Heard()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # other threads: they only wait
         child = os.fork()
     if child == 0:
+        speak(heard.theirs)
         _serve(work, watch, theirs)
     theirs.close()
+    heard.started()
     try:
         with mine:
-            _collect(child, mine, watch, answers, _Limit(child, seconds, cpu_seconds))
+            limit = _Limit(child, watch, seconds, cpu_seconds, first_seconds)
+            _collect(child, mine, heard, watch, answers, limit)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        heard.close()
 
 
 def _serve(work: Work, watch: Watch, pipe: Any) -> None:
     """The child: works, and ends. What ends it is told by the parent, not by a dump of the child."""
     faulthandler.disable()
+
+    def do() -> tuple[str, Any]:
+        work(watch, lambda answer: pipe.send(("answer", answer)))
+        return "end", None
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-        try:
-            work(watch, lambda answer: pipe.send(("answer", answer)))
-            last: tuple[str, str | None] = ("end", None)
-        except PowercutError as error:
-            last = ("refused", str(error))
-        except BaseException:
-            last = ("broken", traceback.format_exc())
+        last = answer_of(do)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         pipe.send(last)
@@ -82,25 +97,43 @@ def _serve(work: Work, watch: Watch, pipe: Any) -> None:
 
 
 class _Limit:
-    """What a child may take without any sign of life."""
+    """What a child may take without any sign of life. Processor time counts from the first sign on: a
+    recording, which comes before, takes what it takes."""
 
-    def __init__(self, child: int, seconds: float, cpu_seconds: float | None) -> None:
+    def __init__(
+        self,
+        child: int,
+        watch: Watch,
+        seconds: float,
+        cpu_seconds: float | None,
+        first_seconds: float | None,
+    ) -> None:
+        self._watch = watch
+        self._life = watch.life
         self._seconds = seconds
+        self._first_seconds = seconds if first_seconds is None else first_seconds
         self._cpu_seconds = cpu_seconds
         self._clock = (~child << 3) | 2  # the processor time of another process, as Linux numbers its clock
-        self.lives()
+        self._idle = Idle()
+        self._cpu: float | None = None  # at the last sign
 
     def lives(self) -> None:
-        """There was one."""
-        self._idle = 0.0
+        """There was a sign of life."""
+        self._idle.begin()
         self._cpu = self._spent()
 
-    def passed(self, waited: float) -> float | None:
+    def passed(self) -> float | None:
         """The seconds after which the child hangs, once they are over."""
-        self._idle += waited
+        life = self._watch.life
+        idle = self._idle.seconds(life)
+        if life != self._life:
+            self._life = life
+            self.lives()
+        if self._cpu is None:
+            return self._first_seconds if idle > self._first_seconds else None
         if self._cpu_seconds is not None and self._spent() - self._cpu > self._cpu_seconds:
             return self._cpu_seconds
-        return self._seconds if self._idle > self._seconds else None
+        return self._seconds if idle > self._seconds else None
 
     def _spent(self) -> float:
         try:
@@ -109,33 +142,30 @@ class _Limit:
             return 0.0
 
 
-def _collect(child: int, pipe: Any, watch: Watch, answers: list[Any], limit: _Limit) -> None:
-    life: tuple[int, ...] = ()
+def _collect(child: int, pipe: Any, heard: Heard, watch: Watch, answers: list[Any], limit: _Limit) -> None:
     while True:
-        if pipe.poll(0.1):
+        waited: list[Any] = [pipe, heard] if heard.open else [pipe]
+        ready = connection.wait(waited, timeout=0.1)
+        heard.take()
+        if pipe in ready:
             try:
                 kind, answer = pipe.recv()
             except EOFError:
-                raise DiedError("crash", _how(child), watch) from None
+                how = _how(child)
+                raise DiedError("crash", how, watch, heard.said(how, child)) from None
             if kind == "end":
                 return
-            if kind == "refused":
-                raise PowercutError(answer)
-            if kind == "broken":
-                raise RuntimeError(f"the work of a child failed:\n{answer}")
+            demand(kind, answer)
             answers.append(answer)
             limit.lives()
             continue
-        if (now := watch.life) != life:
-            life = now
-            limit.lives()
-        if (over := limit.passed(0.1)) is not None:
+        if (over := limit.passed()) is not None:
             raise DiedError("hang", f"no progress for {over:.0f} seconds", watch)
 
 
 def _how(child: int) -> str:
     """What ended a child that has said its last; it stays to be waited for."""
     ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    if ended is None or ended.si_code == os.CLD_EXITED:
-        return f"exit code {ended.si_status if ended else 0}"
-    return signal.Signals(ended.si_status).name
+    if ended is None:
+        return how_ended(0)
+    return how_ended(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)

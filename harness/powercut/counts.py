@@ -10,6 +10,9 @@ from dataclasses import astuple, dataclass
 
 from powercut.fault import PARENTS
 
+#: Crash states of one trace that may end or hang their process before the rest is left.
+DEATHS_MAX = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -56,6 +59,17 @@ def unclaimed_words(traces: int) -> str:
     """That so many traces fail, and that it is no violation."""
     fail = "fails" if traces == 1 else "fail"
     return f"not claimed: {how_many(traces, 'trace')} {fail} where the engine does not claim to survive"
+
+
+def left_words(traces: int) -> list[str]:
+    """A line that so many traces were left before their end; none, where none was."""
+    if not traces:
+        return []
+    words = (
+        f"left: {how_many(traces, 'trace')}, after {DEATHS_MAX} crash states that ended the engine's process "
+        "or hung it, or since the run itself did; what comes behind that was not looked at"
+    )
+    return [words]
 
 
 def add_counts(counts: Counts, more: Counts) -> None:

@@ -37,8 +37,8 @@ class ExploreOptions:
 
     ``kinds``: of ``fault.KINDS``. ``models``: the devices, in the order in which states are attributed to
     them. ``depth``: cuts in a row, for nested. ``first``, ``last``: of the cuts, in device events; None: all.
-    ``only``: these states alone. ``skip``: states that are not judged. ``reader``: an engine's name that
-    reads each state as well.
+    ``only``: these states alone. ``skip``: states that are not judged. ``end_at``: one of them: what comes
+    behind it is counted, not judged. ``reader``: an engine's name that reads each state as well.
     """
 
     kinds: frozenset[str] = PREFIX
@@ -57,6 +57,7 @@ class ExploreOptions:
     damage_exact: bool = False
     only: tuple[Fault, ...] = ()
     skip: tuple[Fault, ...] = ()
+    end_at: Fault | None = None
     reader: str | None = None
 
 
@@ -76,10 +77,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Exploration(Counted):
-    """What an exploration counted and found."""
+    """What an exploration counted and found. ``ended``: it came to the state that it was to end at."""
 
     counts: Counts = field(default_factory=dict)
     found: tuple[Found, ...] = ()
+    ended: bool = False
 
 
 class Watch:
@@ -296,6 +298,8 @@ def _options(options: ExploreOptions, keep: list[Any]) -> Any:
     skip = [fault for fault in options.skip if not fault.model or fault.model in numbers]
     if skip:
         given.skip, given.skip_count = _faults(skip, numbers, keep), len(skip)
+    if options.end_at in skip:
+        given.end_at = given.skip + skip.index(options.end_at)
     return given
 
 
@@ -349,7 +353,7 @@ def _exploration(report: Any, models: Sequence[DeviceModel]) -> Exploration:
                 made = Count(**{one: int(getattr(count, one)) for one in Count.__dataclass_fields__})
                 counts[name, kind] = counts.get((name, kind), Count()) + made
     found = [report.violations[index] for index in range(report.violation_count)]
-    return Exploration(counts, tuple(_found(one, models) for one in found))
+    return Exploration(counts, tuple(_found(one, models) for one in found), bool(report.ended))
 
 
 def _found(violation: Any, models: Sequence[DeviceModel]) -> Found:

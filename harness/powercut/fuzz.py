@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from powercut.campaign import HANG_SECONDS
 from powercut.corpus import OPS_MAX, SHAPES, name_of, pack, restrict, trace_of
 from powercut.devices import RULES, DeviceModel
 from powercut.engine import Engine
@@ -30,6 +29,7 @@ from powercut.fault import KINDS
 from powercut.faultfile import PREFIXES, Explore
 from powercut.generate import operations
 from powercut.geometry import Geometry
+from powercut.processes import HANG_SECONDS
 from powercut.trace import EngineRef, Trace
 from powercut.vocabulary import Profile
 

@@ -7,24 +7,18 @@ the beat which item of its task it has at hand; where its process dies, that ite
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import struct
-import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, resource_tracker
+from functools import partial
+from multiprocessing import connection
 from typing import Any, Generic, TypeVar
 
 from powercut.errors import PowercutError
+from powercut.lastwords import ending
+from powercut.processes import HANG_SECONDS, START_SECONDS, Spawned, answer_of, answered, demand, tasks_of
 
-#: Seconds without a beat after which a piece of work counts as hanging.
-HANG_SECONDS = 60.0
-
-_START_SECONDS = 60.0
-_CONTEXT = get_context("spawn")
 _LAYOUT = struct.Struct("<QQ")  # beats, item
 
 Task = TypeVar("Task")
@@ -47,63 +41,45 @@ class Beat:
 @dataclass(frozen=True, slots=True)
 class Died:
     """What became of a task without a result. kind: `crash` or `hang`; how: a signal's name, an exit code,
-    or how long nothing happened; item: the one that was at hand."""
+    or how long nothing happened; item: the one that was at hand; said: what the process said of it."""
 
     kind: str
     how: str
     item: int
+    said: str = ""
+
+    @property
+    def ending(self) -> str:
+        """How it ended, and what it said of that."""
+        return ending(self.how, self.said)
 
 
-class _Process(Generic[Task, Result]):
+class _Process(Spawned, Generic[Task, Result]):
     """One worker process and the task that it has."""
 
     def __init__(self, work: Callable[[Task, Beat], Result]) -> None:
-        self._memory = _CONTEXT.RawArray("c", _LAYOUT.size)
-        self.pipe, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs, self._memory, work), daemon=True)
-        with ignored_interrupt():
-            self.process.start()
-        theirs.close()
+        super().__init__(_serve, _LAYOUT.size, work)
         self.index: int | None = None
-        self._beats, self._since = 0, time.monotonic()
-        self._limit = _START_SECONDS
 
     def give(self, index: int, task: Task) -> None:
         """Hands over a task."""
-        self.index, self._since = index, time.monotonic()
-        self.pipe.send(task)
+        self.index = index
+        self.send(task)
 
     @property
     def item(self) -> int:
         """The item that was last at hand."""
-        return int(_LAYOUT.unpack_from(self._memory, 0)[1])
+        return int(_LAYOUT.unpack_from(self.memory, 0)[1])
 
     @property
-    def started(self) -> bool:
-        """Whether it ever had a task at hand."""
-        return int(_LAYOUT.unpack_from(self._memory, 0)[0]) > 0
+    def beats(self) -> int:
+        """0: it never had a task at hand."""
+        return int(_LAYOUT.unpack_from(self.memory, 0)[0])
 
     def hangs(self, seconds: float) -> bool:
         """Whether nothing happened for so long; a process has a minute to start."""
-        beats, now = _LAYOUT.unpack_from(self._memory, 0)[0], time.monotonic()
-        if beats != self._beats:
-            self._beats, self._since, self._limit = beats, now, 0.0
-        return self.index is not None and now - self._since > max(seconds, self._limit)
-
-    def death(self) -> str:
-        """How the process ended."""
-        self.process.join(10)
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                return signal.Signals(-code).name
-        return f"exit code {code}"
-
-    def end(self) -> None:
-        """Ends the process, whatever it does."""
-        self.pipe.close()
-        self.process.kill()
-        self.process.join()
+        idle = self.idle.seconds((self.beats,))
+        return self.index is not None and idle > (seconds if self.beats else max(seconds, START_SECONDS))
 
 
 def run(
@@ -163,8 +139,8 @@ def _deal(
 
 def _finished(busy: list[_Process[Task, Result]], hang_seconds: float) -> list[_Process[Task, Result]]:
     """Those that have answered, ended or hang; waits a moment for one."""
-    ready = connection.wait([one.pipe for one in busy], timeout=0.2)
-    return [one for one in busy if one.pipe in ready or one.hangs(hang_seconds)]
+    ready = answered(busy, 0.2)
+    return [one for one in busy if one in ready or one.hangs(hang_seconds)]
 
 
 def _outcome(one: _Process[Task, Result], hang_seconds: float) -> Result | Died:
@@ -173,51 +149,26 @@ def _outcome(one: _Process[Task, Result], hang_seconds: float) -> Result | Died:
     try:
         kind, payload = one.pipe.recv()
     except (EOFError, OSError):
-        return _died(one, "crash", one.death())
-    if kind == "refused":
-        raise PowercutError(payload)
-    if kind == "broken":
-        raise RuntimeError(f"a worker process failed:\n{payload}")
+        return _died(one, "crash", *one.ending())
+    demand(kind, payload)
     result: Result = payload
     return result
 
 
-def _died(one: _Process[Task, Result], kind: str, how: str) -> Died:
+def _died(one: _Process[Task, Result], kind: str, how: str, said: str = "") -> Died:
     """Raises PowercutError where it is not the work's fault: the process never had a task at hand."""
-    if not one.started:
+    if not one.beats:
         raise PowercutError(f"A worker process could not start ({how}); run powercut again.")
-    return Died(kind, how, one.item)
+    return Died(kind, how, one.item, said)
 
 
 def _serve(pipe: connection.Connection, memory: Any, work: Callable[[Any, Beat], Any]) -> None:
     """The worker process: one task after the other until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to the whole group: the parent ends this process
     beat = Beat(memory)
-    while True:
-        try:
-            task = pipe.recv()
-        except (EOFError, OSError):
-            return
+    for task in tasks_of(pipe):
         beat(0)
-        pipe.send(_answer(work, task, beat))
+        pipe.send(answer_of(partial(_done, work, task, beat)))
 
 
-def _answer(work: Callable[[Any, Beat], Any], task: Any, beat: Beat) -> tuple[str, Any]:
-    try:
-        return "done", work(task, beat)
-    except PowercutError as error:
-        return "refused", str(error)
-    except Exception:
-        return "broken", traceback.format_exc()
-
-
-@contextlib.contextmanager
-def ignored_interrupt() -> Iterator[None]:
-    """What is started inside does not see SIGINT: the parent ends it. One that comes then is not lost."""
-    resource_tracker.ensure_running()  # which, when it starts, unblocks what is blocked
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _done(work: Callable[[Any, Beat], Any], task: Any, beat: Beat) -> tuple[str, Any]:
+    return "done", work(task, beat)

@@ -10,6 +10,7 @@ from powercut.engine import EngineRefusedError, Run
 from powercut.explorer import Found
 from powercut.fault import Fault
 from powercut.faultwords import fault_words
+from powercut.lastwords import ending
 from powercut.ops import Op, data_text, key_text, op_text
 from powercut.predict import Prediction, WrongAnswer
 from powercut_models import Difference, Row
@@ -66,9 +67,15 @@ def brief(run: Run, found: Found) -> Violation:
     )
 
 
-def from_death(run: Run, operations: Sequence[Op], kind: str, how: str, fault: Fault) -> Violation:
+def from_death(
+    run: Run, operations: Sequence[Op], kind: str, how: str, fault: Fault, said: str = ""
+) -> Violation:
     """The violation behind a crash state on which the engine ended its process, or did not come back."""
-    what = f"the engine ended its process: {how}" if kind == "crash" else f"the engine hangs: {how}"
+    what = (
+        f"the engine ended its process: {ending(how, said)}"
+        if kind == "crash"
+        else f"the engine hangs: {how}"
+    )
     words = f"{_where(run, operations, fault)}: {what}."
     return Violation(kind, fault.state, _under_way(run, fault), how, words, fault=fault)
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from powercut.campaign import HANG_SECONDS, Campaign, Failure, Plan, Tally
+from powercut.campaign import Campaign, Failure, Plan, Tally
 from powercut.engine import Engine, Run
 from powercut.judge import Violation
 from powercut.ops import op_text
+from powercut.processes import HANG_SECONDS
 from powercut.run import RunOptions, Verdict, record, run_trace
 from powercut.shrink import DEADLY, expecting, first_violation
 from powercut.source import FixedSource

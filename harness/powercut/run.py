@@ -38,7 +38,8 @@ VIOLATIONS_MAX = 64
 class Verdict(Counted):
     """What one run showed.
 
-    ``counts``: crash states by device model and kind; see Count. ``seconds``: of exploring.
+    ``counts``: crash states by device model and kind; see Count. ``seconds``: of exploring. ``left``: behind
+    states that end the process the rest was left.
     """
 
     operations: int
@@ -46,6 +47,7 @@ class Verdict(Counted):
     counts: Counts
     seconds: float
     violations: tuple[Violation, ...]
+    left: bool = False
 
     @property
     def held(self) -> bool:
@@ -55,18 +57,21 @@ class Verdict(Counted):
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A crash state that ended the process (``crash``) or never came to an end (``hang``), and how."""
+    """A crash state that ended the process (``crash``) or never came to an end (``hang``), and how: a
+    signal's name, an exit code, or for how long nothing happened; ``said``: the process, of that."""
 
     kind: str
     how: str
     fault: Fault
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How to explore; what to explore says the trace. ``jobs``: threads. ``probes``: see explorer.py.
     ``words``: tell the first violation of each kind in words. ``strict``: what is not claimed counts as well.
-    ``keep_*``: prunings to leave out. ``deaths``: crash states that are known to end or hang the process."""
+    ``keep_*``: prunings to leave out. ``deaths``: crash states that are known to end or hang the process;
+    ``leave``: at the last of them judging ends, and what comes behind it is only counted."""
 
     jobs: int = 1
     probes: int = ALL_PROBES
@@ -76,6 +81,7 @@ class RunOptions:
     keep_identical: bool = False
     keep_unread: bool = False
     deaths: tuple[Death, ...] = ()
+    leave: bool = False
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -161,6 +167,7 @@ class _Judging:
     watch: Watch | None
     counts: Counts = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
+    ended: bool = False
 
     def verdict(self) -> Verdict:
         start = time.perf_counter()
@@ -169,7 +176,12 @@ class _Judging:
             self._take(asked, explored if number == 0 else _of_models(explored))
         seconds = time.perf_counter() - start
         return Verdict(
-            len(self.trace.operations), self.run.event_count, self.counts, seconds, self._violations()
+            len(self.trace.operations),
+            self.run.event_count,
+            self.counts,
+            seconds,
+            self._violations(),
+            self.options.leave,
         )
 
     @property
@@ -212,6 +224,7 @@ class _Judging:
             keep_identical=options.keep_identical,
             keep_unread=options.keep_unread,
             skip=tuple(one.fault for one in options.deaths),
+            end_at=options.deaths[-1].fault if options.leave else None,
             damage_exact="damage" in self.claims,
         )
 
@@ -229,9 +242,19 @@ class _Judging:
         needs = "damage" in asked.kinds or any(fault.damage for fault in asked.only)
         entries = self.prediction.entries() if needs else ()
         try:
-            return self.run.explore(Allowed(self.prediction.allowed, entries), asked, self.watch)
+            explored = self.run.explore(Allowed(self.prediction.allowed, entries), asked, self._watched())
         except NoSuchStateError:
             return Exploration()
+        self.ended |= explored.ended
+        return explored
+
+    def _watched(self) -> Watch | None:
+        """Who is told what goes on; behind the end states are counted alone, as after a stop."""
+        if not self.ended:
+            return self.watch
+        stopped = Watch()
+        stopped.stop()
+        return stopped
 
     def _take(self, asked: ExploreOptions, explored: Exploration) -> None:
         add_counts(self.counts, explored.counts)
@@ -258,7 +281,7 @@ class _Judging:
         violations = [from_answer(wrong) for wrong in self.prediction.wrong]
         violations += self._overwritten()
         for death in self.options.deaths:
-            one = from_death(self.run, self.trace.operations, death.kind, death.how, death.fault)
+            one = from_death(self.run, self.trace.operations, death.kind, death.how, death.fault, death.said)
             violations.append(replace(one, claimed=may_not_die(death.fault, self.claims)))
         told: set[tuple[str, bool]] = set()
         for found in self.found:

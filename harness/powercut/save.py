@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from powercut.campaign import HANG_SECONDS, Campaign, Failure, Tally, failure_kind
+from powercut.campaign import Campaign, Failure, Tally, failure_kind
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.processes import HANG_SECONDS
 from powercut.shrink import DEADLY, expecting
 from powercut.trace import Trace, file_name, save
 

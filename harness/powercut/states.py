@@ -32,12 +32,14 @@ _PROBES = {
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A broken promise, without words: ``kind`` and ``code`` as in Violation, ``fault`` None where no cut was
-    needed; ``op``: the operation that answered wrong, or that was the last to have begun."""
+    needed; ``op``: the operation that answered wrong, or that was the last to have begun; ``said``: by the
+    process, of its end."""
 
     kind: str
     code: str = ""
     fault: Fault | None = None
     op: int | None = None
+    said: str = ""
 
 
 class States(Protocol):

@@ -45,7 +45,7 @@ def first_facts(
     except DiedError as died:
         what = "makes and mounts an empty store" if image is None else "mounts the image"
         raise PowercutError(
-            f"{engine.name} {engine.version} {_ending(died)} where it {what} ({geometry}): {died.how}."
+            f"{engine.name} {engine.version} {_ending(died)} where it {what} ({geometry}): {died.ending}."
         ) from died
     found = answers[0]
     if isinstance(found, Facts):
@@ -65,7 +65,7 @@ def demand_loadable(name: str) -> None:
         in_child(load, [], HANG_SECONDS)
     except DiedError as died:
         raise PowercutError(
-            f"Cannot use {name} as an engine: to load it {_ending(died)}: {died.how}.{_hint(name)}"
+            f"Cannot use {name} as an engine: to load it {_ending(died)}: {died.ending}.{_hint(name)}"
         ) from died
 
 

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import resource
-import signal
-import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
+from powercut.attempts import with_attempt
 from powercut.engine import Engine
-from powercut.errors import PowercutError
 from powercut.explorer import Watch
 from powercut.judge import Violation
+from powercut.processes import answer_of, tasks_of
 from powercut.run import RunOptions, Verdict, initial_rows, run_trace
 from powercut.shrink import first_violation, shrink
 from powercut.source import Source
@@ -30,26 +30,20 @@ class Work:
     engine: str
     source: Source
     options: RunOptions
-    threads: int
+    hang_seconds: float
     memory_bytes: int = 0
 
 
 def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
-    """Serves ("run", index, deaths, threads) and ("shrink", trace, violations, budget).
+    """Serves ("run", index, Attempt) and ("shrink", trace, violations, budget).
 
     Until the pipe is closed.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to the whole group: the parent ends this process
     server = _Server(work, Watch(memory))
     _limit_memory(work.memory_bytes)
     pipe.send(("ready", None))
-    while True:
-        try:
-            task = pipe.recv()
-        except (EOFError, OSError):
-            return
-        pipe.send(_answer(server, task))
+    for task in tasks_of(pipe):
+        pipe.send(answer_of(partial(server.serve, task)))
 
 
 def _limit_memory(limit: int) -> None:
@@ -60,15 +54,6 @@ def _limit_memory(limit: int) -> None:
         )
         most = pages * resource.getpagesize() + limit
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def _answer(server: _Server, task: Any) -> tuple[str, object]:
-    try:
-        return server.serve(task)
-    except PowercutError as error:
-        return "refused", str(error)
-    except Exception:
-        return "broken", traceback.format_exc()
 
 
 class _Server:
@@ -88,7 +73,7 @@ class _Server:
         if task[0] == "shrink":
             return "shrunk", self._shrink(*task[1:])
         trace = self._work.source.trace(task[1])
-        options = replace(self._work.options, deaths=task[2], jobs=task[3])
+        options = with_attempt(self._work.options, task[2])
         return "ran", run_trace(trace, self.engine, options, self._initial(trace), self._watch)
 
     def _initial(self, trace: Trace) -> tuple[Row, ...]:
@@ -99,4 +84,4 @@ class _Server:
 
     def _shrink(self, trace: Trace, violations: tuple[Violation, ...], budget: int) -> Trace:
         known = first_violation(Verdict(0, 0, {}, 0.0, violations))
-        return with_why(shrink(trace, self.engine, budget, known), self.engine)
+        return with_why(shrink(trace, self.engine, budget, known, self._work.hang_seconds), self.engine)

@@ -9,6 +9,7 @@
  */
 #include "plain/plain.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ enum place {
     PLACE_PROBE    /* the set that is asked of every crash state, and of nothing else */
 };
 
-enum way { WAY_SEGFAULT, WAY_ABORT, WAY_EXIT, WAY_HANG, WAY_MEMORY, WAY_STACK, WAY_OVERFLOW };
+enum way { WAY_SEGFAULT, WAY_ABORT, WAY_ASSERT, WAY_EXIT, WAY_HANG, WAY_MEMORY, WAY_STACK, WAY_OVERFLOW };
 
 /* --- the ways ---------------------------------------------------------------------------------------- */
 
@@ -72,6 +73,9 @@ static void misbehave(enum way way) {
         break;
     case WAY_ABORT:
         abort();
+    case WAY_ASSERT:
+        assert(start == 1);
+        break;
     case WAY_EXIT:
         _exit(7);
     case WAY_HANG:

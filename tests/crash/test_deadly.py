@@ -4,26 +4,31 @@ state, saved and replayed. What it does before, in its first format and mount, i
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import planted
 from powercut.campaign import Campaign, Failure, Plan
+from powercut.counts import DEATHS_MAX
 from powercut.engine import Engine
 from powercut.fault import prefix
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Op
+from powercut.run import Death, RunOptions, run_trace
 from powercut.save import save_failures
 from powercut.shrink.forked import ForkedStates
 from powercut.source import FixedSource
 from powercut.trace import EngineRef, Trace, load
 
+Liar = Callable[..., str]
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
 
 #: The number of its blocks is odd: the last one is not plain's.
@@ -110,6 +115,104 @@ def test_a_hang_is_replayed_with_the_patience_that_it_was_found_with(
     assert powercut_here("replay", "--expect", saved.path, "--engine", library).returncode == 0
 
 
+def test_an_assertion_is_told_in_its_words(tmp_path: Path, powercut_here: Powercut) -> None:
+    library = planted.deadly(tmp_path, "ASSERT", "REORDER")
+    made, _ = campaign(library, "reorder")
+    (saved,) = save_failures(made, made.tally, Engine.load(str(library)), tmp_path, shrink=True)
+    told = "the engine ended its process: SIGABRT (assertion `start == 1' failed in misbehave)."
+    assert saved.trace.expect.words.endswith(told)
+    again = powercut_here("replay", "--json", saved.path, "--engine", library)
+    assert json.loads(again.stdout)["traces"][0]["words"] == saved.trace.expect.words
+    assert "Assertion `start == 1' failed" in again.stderr
+
+
+# --- many deaths -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_after_some_deaths_the_rest_is_left_and_what_was_counted_before_is_kept(
+    tmp_path: Path, threads: int
+) -> None:
+    library = planted.deadly(tmp_path, "SEGFAULT", "PREFIX")
+    trace = trace_for("prefix")
+    engine = Engine.load(str(library))
+    plan = Plan(str(library), FixedSource(trace), traces=1, threads=threads)
+    tally = Campaign(plan).run()
+    (failure,) = tally.failures
+    assert [one.kind for one in failure.violations] == ["crash"] * DEATHS_MAX
+    states = [one.state for one in failure.violations]
+    assert states == sorted(states, key=lambda state: state or 0)
+    count = tally.counts["", "prefix"]
+    with engine.record(trace.geometry, trace.operations) as run:
+        assert count.total == run.event_count + 1
+    dealt = count.checked + count.identical + count.unread
+    assert dealt + DEATHS_MAX == (states[-1] or 0) + 1  # all in front of the last one
+    assert count.left == count.total - dealt
+    assert not count.exhaustive
+    assert (tally.traces, tally.left) == (1, 1)
+
+
+def test_deaths_are_told_as_what_made_a_run_leave_the_rest(tmp_path: Path, powercut_here: Powercut) -> None:
+    library = planted.deadly(tmp_path, "SEGFAULT", "PREFIX")
+    arguments = ("run", "--engine", library, "--traces", 1, "--ops", 20, "--seed", 1, *SHAPE, "--no-shrink")
+    told = powercut_here(*arguments, "--html", "page.html")
+    left = "left: 1 trace, after 4 crash states that ended the engine's process"
+    assert left in told.stdout
+    assert left[1:] in html.unescape((tmp_path / "page.html").read_text())
+    report = json.loads(powercut_here(*arguments, "--json").stdout)
+    assert report["left_traces"] == 1
+    prefix_states = report["crash_states"]["prefix"]
+    assert prefix_states["checked"] > 0
+    assert not prefix_states["exhaustive"]
+
+
+def test_a_run_that_ends_its_process_leaves_no_kind_complete(tmp_path: Path, powercut_here: Powercut) -> None:
+    library = planted.deadly(tmp_path, "SEGFAULT", "WORK")
+    arguments = (
+        "run",
+        "--engine",
+        library,
+        "--seed",
+        1,
+        "--exhaustive-ops",
+        1,
+        "--exhaustive-keys",
+        1,
+        *SHAPE,
+    )
+    told = powercut_here(*arguments, "--no-shrink", "--json")
+    report = json.loads(told.stdout)
+    assert (report["left_traces"], report["violations"]) == (1, 1)
+    assert report["crash_states"]["prefix"]["checked"] > 0
+    assert not report["crash_states"]["prefix"]["exhaustive"]
+    assert not report["workload"]["exhaustive"]
+
+
+def test_what_is_found_in_front_of_the_last_death_is_kept_in_every_kind_of_state(liar: Liar) -> None:
+    """A lie is told in many states, some of which are taken to have ended the process."""
+    engine = Engine.load(liar("LATE"))
+    explore = Explore(("prefix", "torn", "reorder", "nested", "damage", "full"), ("prefix",), samples=2)
+    trace = Trace(DEVICE, OPERATIONS[:4], EngineRef("plain"), models=("nor", "disk512"), explore=explore)
+    options = RunOptions(violations_max=0, words=False)
+    whole = run_trace(trace, engine, options)
+    found = [one for one in whole.violations if one.fault is not None]
+    assert len({one.fault.kind for one in found if one.fault}) > 2
+    for number in (0, len(found) // 3, len(found) - 1):
+        death = found[number].fault
+        assert death is not None
+        deaths = (Death("crash", "SIGSEGV", death),)
+        part = run_trace(trace, engine, replace(options, deaths=deaths, leave=True))
+        dead, *others = part.violations
+        assert dead.kind == "crash"
+        assert [one.fault for one in others] == [one.fault for one in found[:number]]
+        assert part.left
+        assert part.sum.left >= whole.sum.left + 1
+        own = part.counts[death.model, death.kind]
+        assert not own.exhaustive
+        top = {key for key in whole.counts if key[1] != "nested"}
+        assert {key: part.counts[key].total for key in top} == {key: whole.counts[key].total for key in top}
+
+
 SHAPE = ("--block-size", 512, "--block-count", 33)
 
 
@@ -143,6 +246,18 @@ def test_a_sanitizer_s_report_is_a_finding(
     (failure,) = json.loads(ran.stdout)["failures"]
     assert failure["kind"] == "crash"
     assert load(tmp_path / failure["saved"]).fault is not None
+    summary = "AddressSanitizer: heap-buffer-overflow in write_behind_an_end"
+    assert failure["words"].endswith(f"the engine ended its process: exit code 1 ({summary}).")
+    saved = (tmp_path / failure["saved"]).read_text()
+    assert (
+        summary in saved,
+        str(tmp_path) in saved,
+        "0x" in load(tmp_path / failure["saved"]).expect.words,
+    ) == (
+        True,
+        False,
+        False,
+    )
     again = powercut("replay", "--expect", failure["saved"], "--engine", library)
     assert again.returncode == 0
     assert "heap-buffer-overflow" in again.stderr

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from powercut.campaign import Plan, Tally
-from powercut.counts import Count, how_many, is_exhaustive, unclaimed_words
+from powercut.counts import Count, how_many, is_exhaustive, left_words, unclaimed_words
 from powercut.engine import Engine
 from powercut.fault import KINDS
 from powercut.judge import Violation
@@ -34,6 +34,7 @@ def report_json(
             "violations": tally.unclaimed_total,
             "examples": [violation_json(one.violations[0]) for one in tally.unclaimed],
         },
+        "left_traces": tally.left,
         "write_probes_full": tally.no_space,
         "violations": len(tally.failures),
         "failures": [failure_json(one) for one in saved],
@@ -114,6 +115,7 @@ def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequenc
     for failure in report["failures"]:
         lines.extend(("", *_failure_lines(failure, engine_option)))
     lines.extend(_unclaimed_lines(report["unclaimed"]))
+    lines.extend(left_words(report["left_traces"]))
     lines.extend(one.line for one in unseen)
     if report["interrupted"]:
         lines.append("interrupted: the counts are of what was done until then")

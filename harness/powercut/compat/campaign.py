@@ -126,7 +126,7 @@ class Campaign:
         cell = cell_of(died.item)
         if died.item in dict(task.deaths):
             raise PowercutError(
-                f"An engine ends its process ({died.how}) where no call of it is under way: {cell.title}, "
+                f"An engine ends its process ({died.ending}) where no call of it is under way: {cell.title}, "
                 f"workload {task.name}."
             )
         self._deaths[cell, died.kind] += 1

@@ -15,8 +15,9 @@ from powercut.errors import PowercutError
 from powercut.generate import operations
 from powercut.golden.coverage import shown
 from powercut.golden.manifest import Fact, GoldenSet, Holding, geometry_of, holding, without_times
-from powercut.isolated import HANG_SECONDS, Beat, Died, run
+from powercut.isolated import Beat, Died, run
 from powercut.judge import Violation
+from powercut.processes import HANG_SECONDS
 from powercut.run import RunOptions, run_trace
 from powercut.shrink import first_violation
 from powercut.trace import DEFAULTS, EngineOptions, EngineRef, Trace
@@ -94,7 +95,7 @@ def check(
 def _death(name: str, died: Died) -> Checked:
     where = "while it opened or read the image" if died.item == 0 else "while it wrote on"
     what = "hangs" if died.kind == "hang" else "ended its process"
-    return Checked(name, died.kind, f"the engine {what} ({died.how}) {where}")
+    return Checked(name, died.kind, f"the engine {what} ({died.ending}) {where}")
 
 
 def check_here(task: Task, beat: Beat) -> Checked:

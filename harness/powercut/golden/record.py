@@ -66,7 +66,7 @@ def record(request: Request) -> Recorded:
         if isinstance(outcome, Died):
             raise PowercutError(
                 f"The engine {request.engine} is no build to record: it ended with a {outcome.kind} "
-                f"({outcome.how}); see `powercut run`."
+                f"({outcome.ending}); see `powercut run`."
             )
         return outcome
     raise AssertionError("a task without an outcome")

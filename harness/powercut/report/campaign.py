@@ -10,7 +10,7 @@ from typing import Any
 
 from powercut.campaign import Tally
 from powercut.claims import DAMAGE
-from powercut.counts import Count, is_exhaustive
+from powercut.counts import Count, is_exhaustive, left_words
 from powercut.engine import Engine
 from powercut.fault import KINDS
 from powercut.report.findings import group
@@ -95,7 +95,7 @@ def campaign_page(
         unclaimed=group(tally.unclaimed, ()),
         chart=_chart(history),
         jobs=jobs,
-        unseen=unseen,
+        unseen=[*left_words(tally.left), *unseen],
     )
 
 

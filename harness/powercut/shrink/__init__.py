@@ -15,8 +15,10 @@ from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.fault import prefix
 from powercut.judge import Violation, from_death
+from powercut.lastwords import ending
+from powercut.processes import HANG_SECONDS
 from powercut.run import RunOptions, Verdict, record, run_trace
-from powercut.shrink.forked import ForkedStates
+from powercut.shrink.forked import FIRST_SECONDS, SECONDS, ForkedStates
 from powercut.shrink.search import BUDGET, Key, Meter, Opener, Shrinker, first_finding
 from powercut.states import Finding, RunStates, States
 from powercut.trace import EngineRef, Expectation, Trace
@@ -27,34 +29,53 @@ __all__ = ["BUDGET", "DEADLY", "expecting", "first_violation", "shrink", "shrunk
 DEADLY = frozenset({"crash", "hang"})
 
 
-def shrink(trace: Trace, engine: Engine, budget: int = BUDGET, known: Violation | None = None) -> Trace:
+def shrink(
+    trace: Trace,
+    engine: Engine,
+    budget: int = BUDGET,
+    known: Violation | None = None,
+    hang_seconds: float | None = None,
+) -> Trace:
     """The smallest trace found that breaks the same promise in the same way, its expectation and its simplest
     crash state filled in; the trace itself where it does not violate.
 
     ``known``: the violation that is meant; None: the first. A known crash or hang is looked for in processes
-    of their own.
+    of their own. ``hang_seconds``: for how long nothing happened where it was found to hang; a trace is left
+    as it is where the small one does not hang for as long. None: as usual.
     """
-    return shrunk(trace, engine, budget, known)[0]
+    return shrunk(trace, engine, budget, known, hang_seconds)[0]
 
 
 def shrunk(
-    trace: Trace, engine: Engine, budget: int = BUDGET, known: Violation | None = None
+    trace: Trace,
+    engine: Engine,
+    budget: int = BUDGET,
+    known: Violation | None = None,
+    hang_seconds: float | None = None,
 ) -> tuple[Trace, Violation | None]:
     """The same with its violation in full words; None where it does not violate."""
-    deadly = known is not None and known.kind in DEADLY
-    meter = Meter(_opener(engine, deadly=deadly), budget)
+    meter = Meter(_opener(engine, known), budget)
     found, events = meter.look(trace, lambda states: _meant(states, trace, known))
     if found is None:
         return (trace, None) if known is None else (expecting(trace, engine, known), known)
     shrinker = Shrinker(trace, found, events, meter)
     small = shrinker.run()
+    if known is not None and known.kind == "hang":
+        patience = trace.expect.state_seconds or HANG_SECONDS if hang_seconds is None else hang_seconds
+        if not _hangs(small, engine, patience):
+            return expecting(trace, engine, known), known
     violation = _told(small, engine, shrinker.finding)
     return expecting(small, engine, violation), violation
 
 
-def _opener(engine: Engine, *, deadly: bool) -> Opener:
+def _opener(engine: Engine, known: Violation | None) -> Opener:
+    """A crash or a hang takes its process with it. A recording that hangs is not waited for."""
+    first = SECONDS if known is not None and known.kind == "hang" and known.fault is None else FIRST_SECONDS
+
     def run(trace: Trace) -> AbstractContextManager[States]:
-        return ForkedStates(trace, engine) if deadly else RunStates(trace, engine)
+        if known is not None and known.kind in DEADLY:
+            return ForkedStates(trace, engine, first_seconds=first)
+        return RunStates(trace, engine)
 
     return run
 
@@ -79,6 +100,14 @@ def _meant(states: States, trace: Trace, known: Violation | None) -> Finding | N
     return found if found is not None and found.kind == known.kind else None
 
 
+def _hangs(trace: Trace, engine: Engine, seconds: float) -> bool:
+    """Whether a trace hangs for so long. Candidates are given up much sooner, and the last may be slow alone:
+    that this takes as long as finding it took costs less than a saved hang that is none."""
+    states = ForkedStates(trace, engine, seconds)
+    found = states.wrong if trace.fault is None else states.judge([trace.fault])[0]
+    return found is not None and found.kind == "hang"
+
+
 def _told(trace: Trace, engine: Engine, finding: Finding) -> Violation:
     """The violation behind a finding, in words; a crash or a hang is not asked for once more."""
     if finding.kind in DEADLY:
@@ -97,11 +126,10 @@ def _told(trace: Trace, engine: Engine, finding: Finding) -> Violation:
 def _death(trace: Trace, engine: Engine, finding: Finding) -> Violation:
     if finding.fault is None:
         what = "The engine ended its process" if finding.kind == "crash" else "The run does not end"
-        return Violation(
-            finding.kind, None, None, finding.code, f"{what}: {finding.code}.".replace(": .", ".")
-        )
+        words = f"{what}: {ending(finding.code, finding.said)}."
+        return Violation(finding.kind, None, None, finding.code, words.replace(": .", "."))
     with record(trace, engine) as run:
-        told = from_death(run, trace.operations, finding.kind, finding.code, finding.fault)
+        told = from_death(run, trace.operations, finding.kind, finding.code, finding.fault, finding.said)
     return replace(told, claimed=may_not_die(finding.fault, engine.claims(trace.engine.options)))
 
 

@@ -20,6 +20,9 @@ SECONDS = 3.0
 #: And seconds of processor time: an endless loop is known by them sooner, whatever else the machine does.
 CPU_SECONDS = 1.0
 
+#: Seconds for the first sign of life, which comes after the recording: that may be slow.
+FIRST_SECONDS = 30.0
+
 #: What a hang costs of the budget, in crash states, and each child.
 HANG_COST, CHILD_COST = 8_000, 400
 
@@ -27,11 +30,21 @@ Question = Callable[[RunStates, Send], None]
 
 
 class ForkedStates:
-    """States (see states.py) of a trace's run, recorded anew in a child for each question."""
+    """States (see states.py) of a trace's run, recorded anew in a child for each question.
 
-    def __init__(self, trace: Trace, engine: Engine, seconds: float | None = None) -> None:
+    ``seconds``: without any sign of life, after which a state hangs; None: few, and few of processor time,
+    and ``first_seconds`` for the first."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        engine: Engine,
+        seconds: float | None = None,
+        first_seconds: float = FIRST_SECONDS,
+    ) -> None:
         self._trace, self._engine = trace, engine
-        self._seconds = SECONDS if seconds is None else seconds
+        quick = (SECONDS, CPU_SECONDS, first_seconds)
+        self._limits = quick if seconds is None else (seconds, None, None)
         self.operations = len(trace.operations)
         self.erases = trace.geometry.erase_value is not None
         self.checked = 0
@@ -41,7 +54,7 @@ class ForkedStates:
         try:
             ((self.events, self._positions, self.wrong),) = self._ask(_facts)
         except DiedError as died:
-            self.wrong = Finding(died.kind, died.how)
+            self.wrong = Finding(died.kind, died.how, said=died.said)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +117,7 @@ class ForkedStates:
     def _finding(self, died: DiedError, fault: Fault) -> Finding:
         self.checked += HANG_COST * (died.kind == "hang")
         done, in_flight = self.position(min(fault.state, len(self._positions) - 1))
-        return Finding(died.kind, died.how, fault, done if in_flight else max(done - 1, 0))
+        return Finding(died.kind, died.how, fault, done if in_flight else max(done - 1, 0), died.said)
 
     def _ask(self, ask: Question, into: list[Any] | None = None) -> list[Any]:
         """What a child says, one answer after the other. Raises DiedError, and PowercutError: it refuses."""
@@ -115,7 +128,7 @@ class ForkedStates:
 
         answers: list[Any] = [] if into is None else into
         self.checked += CHILD_COST
-        in_child(work, answers, self._seconds, CPU_SECONDS)
+        in_child(work, answers, *self._limits)
         return answers
 
 

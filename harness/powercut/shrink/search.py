@@ -7,6 +7,7 @@ only if it is not there in the states around. So most candidates cost one recove
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -57,26 +58,30 @@ _CODED = frozenset({"mount", "read", "write", "answer", "no_space", "crash"})
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What makes two findings the same bug: kind, code, kind of crash state and device model."""
+    """What makes two findings the same bug: kind, code, kind of crash state and device model, and, but for
+    numbers, what the process said of its end."""
 
     kind: str
     code: str
     fault: str
     model: str
+    said: str = ""
 
     @classmethod
     def of(cls, finding: Finding) -> Key:
         """The key of a finding."""
         code = finding.code if finding.kind in _CODED else ""
         fault = finding.fault
-        return cls(finding.kind, code, fault.kind if fault else "", fault.model if fault else "")
+        said = re.sub(r"\d+", "0", finding.said)
+        return cls(finding.kind, code, fault.kind if fault else "", fault.model if fault else "", said)
 
     def fits(self, finding: Finding | None) -> bool:
         """Whether it is the same bug: in a simpler crash state it is, too."""
         if finding is None:
             return False
         other = Key.of(finding)
-        if (other.kind, other.code) != (self.kind, self.code) or bool(other.fault) != bool(self.fault):
+        same = (other.kind, other.code, other.said) == (self.kind, self.code, self.said)
+        if not same or bool(other.fault) != bool(self.fault):
             return False
         if other.model not in ("", self.model):
             return False

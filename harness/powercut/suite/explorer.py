@@ -256,5 +256,6 @@ def tally_of(engine: Engine, verdict: Verdict) -> Tally:
         operations=verdict.operations,
         events=verdict.events,
         unclaimed=int(any(not one.claimed for one in verdict.violations)),
+        left=int(verdict.left),
         counts=verdict.counts,
     )

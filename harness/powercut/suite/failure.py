@@ -13,7 +13,7 @@ from powercut.errors import PowercutError
 from powercut.judge import Violation
 from powercut.ops import op_text
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
-from powercut.suite.judging import apart
+from powercut.suite.judging import apart, hang_seconds
 from powercut.suite.tally import Saved
 from powercut.trace import Trace, file_name, save
 from powercut.why import why_text, with_why
@@ -65,7 +65,7 @@ def _shrunk(
     trace: Trace, violation: Violation, engine: Engine, budget: int, *, isolate: bool
 ) -> tuple[Trace, Violation | None]:
     if not isolate:
-        return shrunk(trace, engine, budget, violation)
+        return shrunk(trace, engine, budget, violation, hang_seconds())
     return apart(lambda _: shrunk(trace, engine, budget, violation), SHRINK_SECONDS)
 
 

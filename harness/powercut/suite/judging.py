@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from powercut.campaign import DEATHS_MAX
+from powercut.attempts import Attempt, Died, given_up, unlooked, with_attempt
 from powercut.child import DiedError, in_child
-from powercut.claims import may_not_die
 from powercut.engine import Engine, EngineRefusedError, Facts
 from powercut.errors import PowercutError
 from powercut.explorer import Watch
 from powercut.geometry import Geometry
 from powercut.judge import Violation
-from powercut.run import Death, RunOptions, Verdict, device_models, run_trace
+from powercut.run import RunOptions, Verdict, device_models, run_trace
 from powercut.shrink import first_violation
 from powercut.trace import Trace
 from powercut.tryout import HANG_SECONDS, first_facts
@@ -29,18 +28,17 @@ def judge(trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool) -
     when the others are judged once more. Raises PowercutError."""
     if not isolate:
         return run_trace(trace, engine, options, watch=Watch())
+    attempt = Attempt(options.jobs)
     while True:
         try:
-            return apart(partial(_run, trace, engine, options))
+            return apart(partial(_run, trace, engine, with_attempt(options, attempt)))
         except DiedError as died:
-            suspects = died.watch.at_hand(device_models(trace))
-            deaths = (*options.deaths, *(Death(died.kind, died.how, fault) for fault in suspects))
-            if len(suspects) > 1 and options.jobs > 1:
-                options = replace(options, jobs=1)
-            elif len(suspects) != 1 or len(deaths) >= DEATHS_MAX:
-                return _given_up(trace, died, deaths, engine.claims(trace.engine.options))
-            else:
-                options = replace(options, deaths=deaths)
+            ended = Died(died.kind, died.how, died.said, died.watch.at_hand(device_models(trace)))
+            again = attempt.after(ended)
+            if again is None:
+                known = given_up(attempt, ended, engine.claims(trace.engine.options))
+                return Verdict(len(trace.operations), 0, unlooked(trace), 0.0, known, left=True)
+            attempt = again
 
 
 def limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
@@ -59,31 +57,17 @@ def apart(work: Callable[[Watch], T], seconds: float | None = None) -> T:
     Raises DiedError, and as the work does.
     """
     answers: list[T] = []
-    in_child(lambda watch, send: send(work(watch)), answers, HANG_SECONDS if seconds is None else seconds)
+    in_child(lambda watch, send: send(work(watch)), answers, hang_seconds() if seconds is None else seconds)
     return answers[0]
+
+
+def hang_seconds() -> float:
+    """Without a sign of life, after which a crash state hangs."""
+    return HANG_SECONDS
 
 
 def _run(trace: Trace, engine: Engine, options: RunOptions, watch: Watch) -> Verdict:
     return run_trace(trace, engine, options, watch=watch)
-
-
-def _given_up(trace: Trace, died: DiedError, deaths: Sequence[Death], claims: frozenset[str]) -> Verdict:
-    """The verdict where too many crash states kill the process, or the run itself does."""
-    words = "The engine ended its process" if died.kind == "crash" else "The engine hangs"
-    known = [
-        Violation(
-            one.kind,
-            one.fault.state,
-            None,
-            one.how,
-            f"{words}: {one.how}.",
-            fault=one.fault,
-            claimed=may_not_die(one.fault, claims),
-        )
-        for one in deaths
-    ]
-    last = Violation(died.kind, None, None, died.how, f"{words}: {died.how}.")
-    return Verdict(len(trace.operations), 0, {}, 0.0, tuple(known or [last]))
 
 
 def first_failing(verdict: Verdict, *, strict: bool) -> Violation | None:

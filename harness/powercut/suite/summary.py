@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from powercut.counts import Counts, how_many, is_exhaustive, unclaimed_words
+from powercut.counts import Counts, how_many, is_exhaustive, left_words, unclaimed_words
 from powercut.fault import KINDS, PARENTS
 from powercut.suite.settings import Settings
 from powercut.suite.tally import Tally
@@ -28,6 +28,7 @@ def summary_lines(engines: Sequence[Tally], settings: Settings) -> list[str]:
             lines.append(f"write probes that met a full device: {tally.no_space:,}")
         if tally.unclaimed:
             lines.append(f"{unclaimed_words(tally.unclaimed)}; --powercut-strict makes tests of them fail")
+        lines += left_words(tally.left)
         if tally.unbegun:
             lines.append(f"not begun, for want of time: {tally.unbegun:,} traces")
         for saved in tally.saved:

@@ -24,7 +24,7 @@ class Tally(Counted):
     """What was looked at, on one engine. ``counts``: crash states by device model and kind; see Count.
 
     ``unbegun``: traces that the time was too short for. ``unclaimed``: traces that fail where the engine does
-    not claim to survive.
+    not claim to survive. ``left``: traces of which a part was left, since too much ends or hangs the engine.
     """
 
     engine: str = ""
@@ -34,6 +34,7 @@ class Tally(Counted):
     operations: int = 0
     events: int = 0
     unclaimed: int = 0
+    left: int = 0
     counts: Counts = field(default_factory=dict)
     saved: list[Saved] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class Tally(Counted):
         return made
 
 
-_NUMBERS = ("tests", "traces", "unbegun", "operations", "events", "unclaimed")
+_NUMBERS = ("tests", "traces", "unbegun", "operations", "events", "unclaimed", "left")
 
 
 def from_plain(plain: Mapping[str, Any]) -> Tally:
