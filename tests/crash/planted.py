@@ -17,10 +17,9 @@ def liar(folder: Path, lie: str | None) -> Path:
     """The engine plain with one of the lies of lies.h, built in ``folder``; None: plain itself, as it is."""
     library = folder / f"{lie}.so"
     if not library.exists():
-        front = ["-include", HERE / "lies.h", f"-DLIE_NAME={lie}", HERE / "liar.c"] if lie else []
-        sources = [*front, *sorted(HERE.glob("plain/*.c")), CSRC / "blockdev" / "device.c"]
-        command = [os.environ.get("CC", "cc"), "-O1", "-shared", "-fPIC", f"-I{CSRC / 'include'}"]
-        subprocess.run([*command, *map(str, sources), "-o", str(library)], check=True)
+        flags = ["-include", str(HERE / "lies.h"), f"-DLIE_NAME={lie}"] if lie else []
+        front = [HERE / "liar.c"] if lie else []
+        _build(library, [*front, *sorted(HERE.glob("plain/*.c"))], flags)
     return library
 
 
@@ -29,17 +28,25 @@ def deadly(folder: Path, way: str, place: str, *flags: str) -> Path:
     library = folder / f"{way}-{place}.so"
     if not library.exists():
         named = ["-Dpowercut_engine=honest_engine", f"-DWAY={way}", f"-DPLACE={place}", *flags]
-        sources = [HERE / "deadly.c", *sorted(HERE.glob("plain/*.c")), CSRC / "blockdev" / "device.c"]
-        command = [
-            os.environ.get("CC", "cc"),
-            "-O1",
-            "-shared",
-            "-fPIC",
-            f"-I{CSRC / 'include'}",
-            f"-I{HERE}",
-        ]
-        subprocess.run([*command, *named, *map(str, sources), "-o", str(library)], check=True)
+        _build(library, [HERE / "deadly.c", *sorted(HERE.glob("plain/*.c"))], named)
     return library
+
+
+def early(folder: Path, lie: str | None) -> Path:
+    """The engine of early.c, with one of its lies or without, built in ``folder``."""
+    library = folder / f"early-{lie}.so"
+    if not library.exists():
+        named = ["-Dpowercut_engine=plain_engine", *([f"-DEARLY_LIE={lie}"] if lie else [])]
+        _build(
+            library, [HERE / "early.c", *(HERE / "plain" / name for name in ("ops.c", "records.c"))], named
+        )
+    return library
+
+
+def _build(library: Path, sources: list[Path], flags: list[str]) -> None:
+    command = [os.environ.get("CC", "cc"), "-O1", "-shared", "-fPIC", f"-I{CSRC / 'include'}", f"-I{HERE}"]
+    sources = [*sources, CSRC / "blockdev" / "device.c"]
+    subprocess.run([*command, *flags, *map(str, sources), "-o", str(library)], check=True)
 
 
 def mutant(folder: Path, name: str) -> Path:
