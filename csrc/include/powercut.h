@@ -444,9 +444,9 @@ struct pc_explore_options {
     size_t only_count;
     const struct pc_fault *skip; /* states not to be judged: they were seen to end the process */
     size_t skip_count;
-    const struct pc_fault
-        *end_at; /* one of skip: what comes behind it is counted, not judged; may be NULL. It
-                                       is the same each time with one thread alone */
+    /* One of skip: what comes behind it is counted, not judged; may be NULL. What that is, is the same each time
+     * with one thread alone. */
+    const struct pc_fault *end_at;
     const struct pc_engine *reader; /* reads each state as well, by itself; may be NULL */
     struct pc_watch *watch;         /* may be NULL */
 };
