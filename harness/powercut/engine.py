@@ -32,6 +32,9 @@ from powercut_models import Row
 #: The key, and the value, that the write probe sets after each recovery.
 PROBE_KEY = b"powercut-probe"
 
+#: What fills a device up begins so: ``PC_FILL_KEY``.
+FILL_KEY = b"powercut-fill-"
+
 
 #: Capabilities of the engine ABI by name, with their bits. One more, ``sync``, is of engines that are durable
 #: on sync alone.

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from powercut.engine import EngineRefusedError, Run
+from powercut.counts import how_many
+from powercut.engine import FILL_KEY, EngineRefusedError, Run
 from powercut.explorer import Found
 from powercut.fault import Fault
 from powercut.faultwords import fault_words
@@ -134,12 +135,22 @@ def _content(run: Run, prediction: Prediction, fault: Fault) -> tuple[str, tuple
     except EngineRefusedError as error:
         return f"it read something wrong once, and now {error}", ()
     nearest = prediction.nearest(done, in_flight, rows).differences
-    keys = "1 key differs" if len(nearest) == 1 else f"{len(nearest)} keys differ"
-    allowed = prediction.words(done, in_flight)
-    lines = [difference_text(one) for one in nearest[:DIFFERENCES_MAX]]
-    if len(nearest) > DIFFERENCES_MAX:
-        lines.append(f"and {len(nearest) - DIFFERENCES_MAX} more")
-    return f"the store is not what it should be, {allowed}: {keys}", tuple(lines)
+    keys, lines = difference_lines(nearest)
+    return f"the store is not what it should be, {prediction.words(done, in_flight)}: {keys}", lines
+
+
+def difference_lines(found: Sequence[Difference]) -> tuple[str, tuple[str, ...]]:
+    """How many keys differ, and a line each for the first of them. What filled the device up is counted."""
+    told = [one for one in found if one.expected is not None or not one.key.startswith(FILL_KEY)]
+    lines = [difference_text(one) for one in told[:DIFFERENCES_MAX]]
+    if len(told) > DIFFERENCES_MAX:
+        lines.append(f"and {len(told) - DIFFERENCES_MAX} more")
+    fillers = len(found) - len(told)
+    if fillers:
+        lines.append(f"and {how_many(fillers, 'key')} that filled the device")
+    if not told and fillers:
+        return "no key differs but those that filled the device", tuple(lines)
+    return "1 key differs" if len(told) == 1 else f"{len(told)} keys differ", tuple(lines)
 
 
 def difference_text(one: Difference) -> str:

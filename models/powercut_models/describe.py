@@ -75,7 +75,7 @@ def describe(
     data: bytes, block_size: int | None = None, block_count: int | None = None, prog_size: int | None = None
 ) -> Iterator[str]:
     """The lines of as_dict in words. Raises ImageError where as_dict does, before the first line."""
-    return _lines(as_dict(data, block_size, block_count, prog_size))
+    return described(as_dict(data, block_size, block_count, prog_size))
 
 
 def tag_words(tag: Tag) -> str:
@@ -215,7 +215,8 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
 # --- the words -----------------------------------------------------------------------------------------
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
+def described(found: dict[str, Any]) -> Iterator[str]:
+    """The lines of describe for what as_dict found."""
     yield f"image: {found['bytes']} bytes, {found['block_count']} blocks of {found['block_size']} bytes"
     if found["superblock"]:
         facts = found["superblock"]

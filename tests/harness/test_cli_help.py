@@ -14,7 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from leaves import LEAVES
-from powercut.cli import COMMANDS, cli
+from powercut.cli import COMMANDS, cli, main
+
+#: The commands that are nothing without another word.
+GROUPS = sorted({name.split()[0] for name in LEAVES if " " in name})
 
 
 def sections(root: Path) -> dict[str, str]:
@@ -81,3 +84,14 @@ def test_the_session_in_the_docs_runs_as_shown(root: Path, tmp_path: Path) -> No
             check=False,
         )
         assert process.stdout == expected, line
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in GROUPS)], ids=" ".join)
+def test_without_a_command_there_is_the_help_and_not_a_complaint(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == 0
+    shown = capfd.readouterr()
+    assert main(words) == 2
+    bare = capfd.readouterr()
+    assert (bare.out, bare.err) == ("", shown.out)

@@ -539,3 +539,20 @@ def test_a_put_that_is_killed_leaves_all_of_it_or_nothing(powercut: Command, ima
         assert value.out in {old, new}
         found.add(value.out)
     assert found
+
+
+def test_parse_tells_an_image_that_is_cut_short_as_far_as_it_goes_and_answers_1(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "short.img"
+    assert main(["format", str(image), "--block-size", "512", "--block-count", "32"]) == 0
+    assert main(["parse", str(image)]) == 0
+    image.write_bytes(image.read_bytes()[: 16 * 512])
+    capfd.readouterr()
+    assert main(["parse", str(image)]) == 1
+    lines = capfd.readouterr().out.splitlines()
+    assert "pair {0, 1}" in lines
+    assert lines[-1].startswith("problem: the superblock says 32 blocks of 512 bytes")
+    assert main(["parse", str(image), "--json"]) == 1
+    found = json.loads(capfd.readouterr().out)
+    assert (found["verdict"], found["exit"]) == ("unsound", 1)

@@ -9,12 +9,13 @@ from typing import Any, cast
 import pytest
 
 from powercut.alternatives import ALTERNATIVES_MAX, expected_reply
-from powercut.engine import Facts, Run
+from powercut.engine import FILL_KEY, Facts, Run
 from powercut.geometry import Geometry
 from powercut.hashes import Hash, StoreHash
+from powercut.judge import DIFFERENCES_MAX, difference_lines
 from powercut.ops import Literal, Op, clock
 from powercut.predict import Prediction, predict
-from powercut_models import Answer, Row
+from powercut_models import Answer, Difference, Row
 
 GEOMETRY = Geometry(16, 16, 512, 64, 0xFF)
 
@@ -215,3 +216,23 @@ def test_a_removal_is_never_refused_for_want_of_room() -> None:
     full = Row(b"big", "value", bytes(20_000), (1, 1))
     made = play(put("a", "1", "NO_SPACE"), remove("big", "NO_SPACE"), rows=(full,))
     assert [(one.kind, one.op) for one in made.wrong] == [("no_space", 1)]
+
+
+def test_what_filled_the_device_is_told_as_a_count() -> None:
+    fillers = [Difference(FILL_KEY + b"%d" % number, None, Row(b"", "value", b"", clock(0)))
+               for number in range(312)]  # fmt: skip
+    lost = Difference(b"a", Row(b"a", "value", b"1", clock(1)), None)
+    assert difference_lines([lost, *fillers]) == (
+        "1 key differs",
+        ('"a": expected "1", found nothing', "and 312 keys that filled the device"),
+    )
+    assert difference_lines(fillers[:1]) == (
+        "no key differs but those that filled the device",
+        ("and 1 key that filled the device",),
+    )
+    many = [Difference(b"%d" % number, None, None) for number in range(DIFFERENCES_MAX + 2)]
+    words, lines = difference_lines([*fillers, *many])
+    assert words == f"{DIFFERENCES_MAX + 2} keys differ"
+    assert lines[DIFFERENCES_MAX:] == ("and 2 more", "and 312 keys that filled the device")
+    expected = Difference(fillers[0].key, lost.expected, None)  # a key of the run's own
+    assert difference_lines([expected])[0] == "1 key differs"

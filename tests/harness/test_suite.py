@@ -406,6 +406,28 @@ def test_last_failed_repeats_the_failure_with_the_seed_that_was_drawn(pytester: 
     assert summary(first) == summary(again)
 
 
+def test_last_failed_runs_just_what_failed_in_the_kinds_that_were_asked_for(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        f"{OVERWRITTEN}\n"
+        "    def test_fine(powercut_explorer):\n"
+        '        powercut_explorer.check([Op("set", b"k", value=Generated(0, 3))])\n'
+    )
+    kinds = "--powercut-kinds=prefix,nested"
+    pytester.runpytest_inprocess(toy("Careless"), kinds).assert_outcomes(failed=1, passed=1)
+    again = pytester.runpytest_inprocess(toy("Careless"), kinds, "--lf", "-v")
+    again.assert_outcomes(failed=1)
+    assert "test_fine" not in again.stdout.str()
+    lines = summary(again)
+    assert [line.split()[0] for line in lines[1:] if line.startswith("  ")][:3] == [
+        "kind",
+        "prefix",
+        "nested",
+    ]
+    assert "not looked at: torn, reorder, damage, full" in again.stdout.str()
+
+
 def test_an_interrupted_session_still_tells_what_was_counted(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

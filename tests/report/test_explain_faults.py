@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from powercut import devices
-from powercut.engine import Engine
+from powercut.engine import FILL_KEY, Engine
 from powercut.explorer import ExploreOptions
 from powercut.fault import KINDS, Cut, Damage, Fault
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
 from powercut.replay import Replay, reasoned, replay
-from powercut.report.contents import FILL_KEY
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell

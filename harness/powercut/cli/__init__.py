@@ -153,7 +153,6 @@ def _asks_for_json(words: Sequence[str]) -> bool:
 
 @click.command(
     cls=_Commands,
-    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="powercut", message="%(prog)s %(version)s")
@@ -188,6 +187,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return result if isinstance(result, int) else HELD
     except _ReaderGoneError:
         return _reader_gone()
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return USAGE
     except (Exception, KeyboardInterrupt) as error:
         problem = _problem(error)
         if problem is None:

@@ -228,6 +228,10 @@ def grow_command(image: Path, block_count: int, **shape: int | None) -> None:
     cls=Command,
     arguments=_IMAGE_IS,
     examples=["powercut parse disk.img", "powercut parse disk.img --json | jq .superblock"],
+    exits={
+        0: "all of the image could be read",
+        1: "it is damaged, or cut short: the line `problem` says how",
+    },
 )
 @_IMAGE
 @json_option
@@ -238,21 +242,24 @@ def parse_command(image: Path, as_json: bool, **shape: int | None) -> int:
     """Tell the blocks, commits and tags of IMAGE in words.
 
     This has a reader of its own, apart from skink, which goes as far as a damaged image lets it and says what
-    is wrong there.
+    is wrong there; the exit code is 1 then.
     """
-    from powercut_models.image import ImageError, as_dict, describe  # noqa: PLC0415 (only this command needs it)
+    from powercut_models.describe import described  # noqa: PLC0415 (only this command needs it)
+    from powercut_models.image import ImageError, as_dict  # noqa: PLC0415 (only this command needs it)
 
     asked = (read_image(image), shape["block_size"], shape["block_count"], shape["prog_size"])
     try:
-        if as_json:
-            return answer(_as_told(as_dict(*asked)))
-        for line in describe(*asked):
-            click.echo(line)
-        return 0
+        found = as_dict(*asked)
     except ImageError as error:
         raise PowercutError(
             f"Cannot tell what {image} is: {error}; if it is an image, say --block-size."
         ) from error
+    code, verdict = (1, "unsound") if found["problem"] else (0, "ok")
+    if as_json:
+        return answer(_as_told(found), code, verdict)
+    for line in described(found):
+        click.echo(line)
+    return code
 
 
 def _as_told(found: dict[str, Any]) -> dict[str, Any]:

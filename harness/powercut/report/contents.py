@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from powercut import moments
-from powercut.engine import PROBE_KEY, EngineRefusedError, Run
+from powercut.engine import FILL_KEY, PROBE_KEY, EngineRefusedError, Run
 from powercut.judge import row_text
 from powercut.ops import clock
 from powercut.predict import Nearest, Prediction
@@ -16,8 +16,6 @@ from powercut_models import Difference, Row
 #: The entry that the write probe makes, at the time of its one operation.
 PROBE_ROW = Row(PROBE_KEY, "value", PROBE_KEY, clock(0))
 
-#: What fills a device up begins so: ``PC_FILL_KEY``; it is no part of what is compared.
-FILL_KEY = b"powercut-fill-"
 
 #: Keys that differ and are told one by one.
 KEYS_MAX = 50

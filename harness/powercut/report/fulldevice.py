@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from powercut.engine import Engine, EngineRefusedError
+from powercut.engine import FILL_KEY, Engine, EngineRefusedError
 from powercut.ops import Literal, Op, op_text
 from powercut.predict import predict
-from powercut.report.contents import FILL_KEY, Contents, compare_contents
+from powercut.report.contents import Contents, compare_contents
 from powercut.report.film import FilmMaker, film_recovery
 from powercut.report.owners import read_device
 from powercut.trace import Trace
