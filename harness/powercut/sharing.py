@@ -270,7 +270,11 @@ def judge(life: Life, turn: Turn) -> None:
     """All readers see one state in the image, as it is and repaired by either: there the life goes on."""
     size = life.geometry.block_size
     state = image_state(read_image(turn.image, size))
-    demand(state in turn.allowed, lambda: "the reader sees what may not be: " + apart(state, turn.allowed))
+    unmade = state not in turn.allowed and unmade_by_littlefs(life, turn, state)
+    demand(
+        unmade or state in turn.allowed,
+        lambda: "the reader sees what may not be: " + apart(state, turn.allowed),
+    )
     skink_sees(life, turn.image, state, "the image as it was left")
     memory = littlefs.Memory(life.geometry, turn.image)
     fs = littlefs.mount(memory, life.geometry, disk_version=life.disk_version)
@@ -288,6 +292,7 @@ def judge(life: Life, turn: Turn) -> None:
         again = littlefs_state(fs, state)
         demand(again == state, lambda: "littlefs behind skink's repair: " + apart(again, (state,)))
     life.counts["turns in which littlefs lost a pair"] += lost
+    life.counts["turns in which littlefs lost a dictionary that it had made"] += unmade
     life.counts["images with a removal that only skink ends"] += half_removed
     unsafe = lost or (life.block_cycles >= 0 and holds_half_moved(turn.image, size))
     life.image, life.state = settled if unsafe else turn.image, state
@@ -299,6 +304,31 @@ def left_by_littlefs(life: Life, turn: Turn, image: bytes) -> bool:
     if life.block_cycles < 0 or not turn.where.startswith("littlefs"):
         return False
     return bool(read_image(image, life.geometry.block_size).leftovers)
+
+
+def unmade_by_littlefs(life: Life, turn: Turn, state: State) -> bool:
+    """Whether a turn of littlefs's own lost an empty dictionary that it had answered OK to, as 2.11 does now
+    and then where the pair of the new dictionary's name relocates for wear: the new pair is there, the name
+    is not, and littlefs itself does not see it either. It happens on images of littlefs alone."""
+    if not left_by_littlefs(life, turn, turn.image):
+        return False
+    missing = [(set(one) - set(state), one) for one in turn.allowed if set(one) > set(state)]
+    if not any(
+        len(gone) == 1 and all(state[key] == one[key] for key in state) and _are_empty(gone, one)
+        for gone, one in missing
+    ):
+        return False
+    memory = littlefs.Memory(life.geometry, turn.image)
+    fs = littlefs.mount(memory, life.geometry, disk_version=life.disk_version)
+    return littlefs_state(fs, state) == state
+
+
+def _are_empty(keys: set[bytes], state: State) -> bool:
+    """Whether these are dictionaries with nothing in them."""
+    return all(
+        state[key].kind == "dictionary" and not any(one.startswith(key + b"/") for one in state)
+        for key in keys
+    )
 
 
 def holds_half_moved(image: bytes, block_size: int) -> bool:
