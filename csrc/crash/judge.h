@@ -59,6 +59,7 @@ struct verdict {
     struct pc_hash found;
     int no_space;  /* the write probe found the device full, and rightly so */
     int refused;   /* damage was answered CORRUPT or IO */
+    int unfilled;  /* a device that was to be full was not: it takes more than is asked of it */
     int no_memory; /* there was none to judge with: no verdict */
 };
 

@@ -59,6 +59,7 @@ static int fill_with(struct filling *f, uint32_t size) {
         f->taken += size;
         f->sum = pc_hash_add(f->sum, filler_hash(f, size));
     }
+    f->r->verdict->unfilled = 1;
     return PC_OK;
 }
 

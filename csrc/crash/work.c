@@ -143,6 +143,7 @@ int judge_here(struct worker *worker, uint32_t i, const struct subject *subject,
     count->checked++;
     count->no_space += (uint64_t)verdict.no_space;
     count->refused += (uint64_t)verdict.refused;
+    count->beyond += (uint64_t)verdict.unfilled;
     worker->spotted |= verdict.no_space || verdict.kind != PC_VIOLATION_NONE;
     if (verdict.kind == PC_VIOLATION_NONE) {
         return 1;

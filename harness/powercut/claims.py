@@ -7,7 +7,8 @@ that silently do nothing only those that say so: what others fail there is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import fields
 
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.fault import Fault
@@ -28,6 +29,25 @@ def parse_claims(text: str) -> tuple[tuple[str, str], ...]:
     """(claim, engine option that it needs, or empty) for each word of ``pc_engine.claims``."""
     parts = (word.partition("?") for word in text.split())
     return tuple((name, option) for name, _, option in parts)
+
+
+def unknown_claims(engine: str, claims: Iterable[tuple[str, str]], models: Collection[str]) -> list[str]:
+    """A sentence for each claim of an engine that means nothing. ``models``: names of device models."""
+    known = [*models, *sorted(DAMAGE | SILENT)]
+    options = [one.name for one in fields(EngineOptions)]
+    made = []
+    for name, option in claims:
+        if name not in known:
+            made.append(
+                f"{engine} claims to survive {name!r}, which means nothing here: claims are "
+                f"{', '.join(known)}; a device model of your own is there with --models."
+            )
+        if option and option not in options:
+            made.append(
+                f"{engine} claims {name!r} with the option {option!r}, which there is not: options are "
+                f"{', '.join(options)}."
+            )
+    return made
 
 
 def active(claims: Iterable[tuple[str, str]], options: EngineOptions) -> frozenset[str]:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from powercut import explorer, littlefs_library
-from powercut.claims import active, parse_claims
+from powercut.claims import active, parse_claims, unknown_claims
 from powercut.errors import PowercutError
 from powercut.explorer import (
     ALL_PROBES,
@@ -106,6 +106,10 @@ class Engine:
     def claims(self, options: EngineOptions = DEFAULTS) -> frozenset[str]:
         """What the engine says it survives, on stores with these options; see claims.py."""
         return active(self._claims, options)
+
+    def unknown_claims(self, models: Collection[str]) -> list[str]:
+        """A sentence for each of its claims that means nothing; ``models``: names of device models."""
+        return unknown_claims(self.name, self._claims, models)
 
     @classmethod
     def load(cls, name: str) -> Engine:

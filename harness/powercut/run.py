@@ -174,6 +174,8 @@ class _Judging:
         for number, asked in enumerate(self._asked()):
             explored = self._explore(asked)
             self._take(asked, explored if number == 0 else _of_models(explored))
+        if self.trace.fault is None and "full" in self.trace.explore.kinds:
+            self.counts.setdefault(("", "full"), Count(beyond=1))  # it cannot be judged here
         seconds = time.perf_counter() - start
         return Verdict(
             len(self.trace.operations),

@@ -7,15 +7,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from powercut.counts import Counts
+from powercut.counts import Count, Counts
 from powercut.fault import KINDS, PARENTS
 
 #: Kinds whose states are those of a device model.
 OF_MODELS = ("torn", "reorder")
 
 #: Why kinds were not looked at: nobody asked for them; the engine claims no device model and none was named;
-#: the device models at hand allow no state of them on these devices.
-NOT_ASKED, NO_MODEL, NONE_ALLOWED = REASONS = ("not_asked", "no_model", "none_allowed")
+#: the device models at hand allow no state of them on these devices; it is not known what would be right.
+NOT_ASKED, NO_MODEL, NONE_ALLOWED, NOT_JUDGED = REASONS = (
+    "not_asked",
+    "no_model",
+    "none_allowed",
+    "not_judged",
+)
+
+_NOT_FULL: Final = (
+    "full; a full device is not judged where several stores may be left (an engine that is durable on sync "
+    "alone, a device call that failed) or names are shorter than 20 bytes"
+)
 
 _TITLE: Final = "not looked at: "
 
@@ -51,7 +61,10 @@ def unseen_kinds(
     if left_out:
         made.append(Unseen(left_out, NOT_ASKED, f"{', '.join(left_out)}; --kinds all asks for every kind"))
     without = without_model(counts, asked, models, engine, option)
-    return made if without is None else [*made, without]
+    made += [] if without is None else [without]
+    if "full" in asked and not counts.get(("", "full"), Count()).total:
+        made.append(Unseen(("full",), NOT_JUDGED, _NOT_FULL))
+    return made
 
 
 def without_model(

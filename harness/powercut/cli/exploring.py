@@ -153,6 +153,9 @@ def limit_options(command: F) -> F:
 def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Exploring:
     """Takes the options out of ``given``. Raises PowercutError."""
     one = {name: given.pop(name) for name in _NAMES}
+    known = dict(BUILTIN) if one["models"] is None else {**BUILTIN, **load(one["models"])}
+    for sentence in engine.unknown_claims(known):
+        click.echo(f"powercut: {sentence}", err=True)
     kinds = one["kinds"]
     if not kinds:
         raise PowercutError(f"No kind of crash state is asked for; give --kinds some of {', '.join(KINDS)}.")
@@ -177,14 +180,13 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
     of_models = bool(set(OF_MODELS) & {*kinds, *explore.nested})
     if one["model"] and not of_models:
         raise PowercutError("--model is for torn and reordered writes; ask for them with --kinds as well.")
-    models = _models(one["model"], one["models"], engine) if of_models else ()
+    models = _models(one["model"], known, engine) if of_models else ()
     memory = (one["state_memory"] or 0) << 20
     return Exploring(kinds, models, explore, options, one["state_seconds"], memory)
 
 
-def _models(asked: tuple[str, ...], path: Path | None, engine: Engine) -> tuple[DeviceModel, ...]:
+def _models(asked: tuple[str, ...], known: dict[str, DeviceModel], engine: Engine) -> tuple[DeviceModel, ...]:
     """The models asked for; if none is, those that the engine claims."""
-    known = dict(BUILTIN) if path is None else {**BUILTIN, **load(path)}
     claims = engine.claims()
     if not asked:
         return tuple(one for name, one in known.items() if is_claimed(_fault_of(name), claims))
