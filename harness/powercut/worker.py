@@ -40,13 +40,13 @@ def worker_main(pipe: connection.Connection, memory: Any, work: Work) -> None:
     Until the pipe is closed.
     """
     server = _Server(work, Watch(memory))
-    _limit_memory(work.memory_bytes)
+    limit_memory(work.memory_bytes)
     pipe.send(("ready", None))
     for task in tasks_of(pipe):
         pipe.send(answer_of(partial(server.serve, task)))
 
 
-def _limit_memory(limit: int) -> None:
+def limit_memory(limit: int) -> None:
     """At most so many bytes more than the process has now; 0: no bound. Who asks for more gets none."""
     if limit:
         pages = (

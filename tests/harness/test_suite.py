@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from powercut.shrink import forked
-from powercut.suite import failure, judging
+from powercut.suite import failure
 from powercut.trace import load
 from suites import TOYS, summary, toy
 
@@ -359,15 +359,34 @@ def test_a_failing_trace_is_made_small(pytester: pytest.Pytester) -> None:
 def test_an_engine_that_takes_its_process_with_it_fails_one_test(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, engine: str, kind: str
 ) -> None:
-    monkeypatch.setattr(judging, "HANG_SECONDS", 0.5)
     monkeypatch.setattr(forked, "SECONDS", 0.3)
     monkeypatch.setattr(failure, "DEADLY_BUDGET", 20_000)
     pytester.makepyfile(OVERWRITTEN + "\n    def test_next(): pass\n")
-    result = pytester.runpytest_inprocess(toy(engine))
+    result = pytester.runpytest_inprocess(toy(engine), "--powercut-state-seconds=0.5")
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines([f"E *broke a promise: {kind}"])
     (path,) = (pytester.path / "traces").iterdir()
-    assert load(path).expect.kind == kind
+    expect = load(path).expect
+    assert (expect.kind, expect.state_seconds) == (kind, 0.5 if kind == "hang" else 0)
+
+
+def test_what_a_crash_state_may_take_of_memory_is_an_option_and_is_saved(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(OVERWRITTEN + "\n    def test_next(): pass\n")
+    pytester.runpytest_inprocess(toy("Greedy")).assert_outcomes(passed=2)
+    result = pytester.runpytest_inprocess(toy("Greedy"), "--powercut-state-memory=256")
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["E *broke a promise: crash"])
+    (path,) = (pytester.path / "traces").iterdir()
+    trace = load(path)
+    assert (trace.expect.kind, trace.expect.state_memory, len(trace.operations)) == ("crash", 256, 1)
+
+
+def test_the_marker_takes_limits_of_a_crash_state(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "    import pytest\n"
+        + OVERWRITTEN.replace("def test", "@pytest.mark.powercut(state_memory=256)\n    def test", 1)
+    )
+    pytester.runpytest_inprocess(toy("Greedy")).assert_outcomes(failed=1)
 
 
 def test_an_engine_that_ends_its_process_over_an_empty_store_fails_one_test(

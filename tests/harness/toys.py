@@ -81,6 +81,21 @@ class Hanging(Page):
         return True
 
 
+class Greedy(Page):
+    """Takes half a GiB over a wrong checksum, and ends its process where there is not so much."""
+
+    version = "1+greedy"
+
+    def believes(self, body: bytes, checksum: int) -> bool:
+        if not super().believes(body, checksum):
+            try:
+                bytearray(1 << 29)
+            except MemoryError:
+                os.abort()
+            return False
+        return True
+
+
 class Trusting(Page):
     """Programs whole blocks, the one with the head last, and takes them to arrive whole and in that order."""
 

@@ -14,10 +14,11 @@ from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Op
+from powercut.replay import Limits
 from powercut.run import VIOLATIONS_MAX, RunOptions, Verdict
 from powercut.source import GeneratedSource, model_data
 from powercut.suite import failure, hypo
-from powercut.suite.judging import first_failing, judge, limits
+from powercut.suite.judging import first_failing, judge, store_limits
 from powercut.suite.settings import Settings
 from powercut.suite.tally import Tally
 from powercut.suite.work import Work
@@ -161,7 +162,7 @@ class Explorer:
         """What a store of the engine on a device takes; the engine is asked once. Raises PowercutError."""
         if geometry not in self._facts:
             start = time.perf_counter()
-            self._facts[geometry] = limits(self.engine, geometry, isolate=self.settings.isolate)
+            self._facts[geometry] = store_limits(self.engine, geometry, isolate=self.settings.isolate)
             hypo.excuse(time.perf_counter() - start)
         return self._facts[geometry]
 
@@ -205,9 +206,20 @@ class Explorer:
         models = tuple(model_data(one) for one in self._models(trace.geometry))
         return replace(trace, explore=explore, models=models)
 
+    @property
+    def _state_limits(self) -> Limits:
+        """What one crash state may take."""
+        return Limits(self.settings.state_seconds, self.settings.state_memory << 20)
+
     def _judge(self, trace: Trace) -> Verdict:
         """Runs the trace and counts what it showed."""
-        outcome = judge(trace, self.engine, self._options(), isolate=self.settings.isolate)
+        outcome = judge(
+            trace,
+            self.engine,
+            self._options(),
+            isolate=self.settings.isolate,
+            limits=self._state_limits,
+        )
         self._work.tally.add(tally_of(self.engine, outcome))
         return outcome
 
@@ -232,6 +244,7 @@ class Explorer:
             violation,
             self.engine,
             isolate=self.settings.isolate,
+            limits=self._state_limits,
             **({"budget": _LITTLE} if hypo.context() is not None else {}),
         )
         return self._told(made, shown)

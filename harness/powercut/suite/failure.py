@@ -10,13 +10,17 @@ from powercut.again import replay_line, shown_path
 from powercut.child import DiedError
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.explorer import Watch
 from powercut.judge import Violation
 from powercut.ops import op_text
+from powercut.replay import USUAL, Limits
+from powercut.save import limited
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
-from powercut.suite.judging import apart, hang_seconds
+from powercut.suite.judging import apart
 from powercut.suite.tally import Saved
 from powercut.trace import Trace, file_name, save
 from powercut.why import why_text, with_why
+from powercut.worker import limit_memory
 
 #: Operations that a message lists.
 LISTED_MAX = 12
@@ -47,26 +51,43 @@ def error_of(kind: str) -> type[ViolationError]:
 
 
 def small(
-    trace: Trace, violation: Violation, engine: Engine, *, isolate: bool, budget: int = BUDGET
+    trace: Trace,
+    violation: Violation,
+    engine: Engine,
+    *,
+    isolate: bool,
+    limits: Limits = USUAL,
+    budget: int = BUDGET,
 ) -> tuple[Trace, Violation]:
-    """The trace made small, its violation as what is expected of the engine, and that violation."""
-    deadly = violation.kind in DEADLY
+    """The trace made small, its violation as what is expected of the engine, and that violation.
+
+    ``limits``: what a crash state might take; the trace says it, where that can be why it fails.
+    """
+    limits, deadly = limits.of(trace), violation.kind in DEADLY
     try:
         budget = min(budget, DEADLY_BUDGET) if deadly else budget
-        made = _shrunk(trace, violation, engine, budget, isolate=isolate and not deadly)
+        made = _shrunk(trace, violation, engine, budget, limits, isolate=isolate and not deadly)
     except (DiedError, PowercutError, RuntimeError):
         made = None
     if made is None or made[1] is None or made[1].kind != violation.kind:
-        return expecting(trace, engine, violation), violation
-    return with_why(made[0], engine), made[1]
+        made = expecting(trace, engine, violation), violation
+    else:
+        made = with_why(made[0], engine), made[1]
+    return limited(made[0], limits.seconds, limits.memory_bytes), made[1]
 
 
 def _shrunk(
-    trace: Trace, violation: Violation, engine: Engine, budget: int, *, isolate: bool
+    trace: Trace, violation: Violation, engine: Engine, budget: int, limits: Limits, *, isolate: bool
 ) -> tuple[Trace, Violation | None]:
-    if not isolate:
-        return shrunk(trace, engine, budget, violation, hang_seconds())
-    return apart(lambda _: shrunk(trace, engine, budget, violation), SHRINK_SECONDS)
+    """``isolate``: the engine does no harm to the process that asks, but it may take its memory."""
+    if not (isolate or limits.memory_bytes):
+        return shrunk(trace, engine, budget, violation, limits.seconds)
+
+    def work(_: Watch) -> tuple[Trace, Violation | None]:
+        limit_memory(limits.memory_bytes)
+        return shrunk(trace, engine, budget, violation, limits.seconds)
+
+    return apart(work, SHRINK_SECONDS + 3 * limits.seconds)
 
 
 def keep(trace: Trace, folder: Path) -> tuple[Path | None, str]:

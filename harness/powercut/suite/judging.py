@@ -15,23 +15,31 @@ from powercut.errors import PowercutError
 from powercut.explorer import Watch
 from powercut.geometry import Geometry
 from powercut.judge import Violation
+from powercut.replay import USUAL, Limits
 from powercut.run import RunOptions, Verdict, device_models, run_trace
 from powercut.shrink import first_violation
 from powercut.trace import Trace
-from powercut.tryout import HANG_SECONDS, first_facts
+from powercut.tryout import first_facts
+from powercut.worker import limit_memory
 
 T = TypeVar("T")
 
 
-def judge(trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool) -> Verdict:
+def judge(
+    trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool, limits: Limits = USUAL
+) -> Verdict:
     """The verdict on a trace. A crash state that ends or hangs the process is a violation, and is left out
-    when the others are judged once more. Raises PowercutError."""
+    when the others are judged once more. ``limits``: what it may take, with ``isolate``.
+
+    Raises PowercutError.
+    """
     if not isolate:
         return run_trace(trace, engine, options, watch=Watch())
-    attempt = Attempt(options.jobs)
+    limits, attempt = limits.of(trace), Attempt(options.jobs)
     while True:
         try:
-            return apart(partial(_run, trace, engine, with_attempt(options, attempt)))
+            work = partial(_run, trace, engine, with_attempt(options, attempt), limits.memory_bytes)
+            return apart(work, limits.seconds)
         except DiedError as died:
             ended = Died(died.kind, died.how, died.said, died.watch.at_hand(device_models(trace)))
             again = attempt.after(ended)
@@ -41,7 +49,7 @@ def judge(trace: Trace, engine: Engine, options: RunOptions, *, isolate: bool) -
             attempt = again
 
 
-def limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
+def store_limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
     """What an empty store of the engine takes on a device. Raises PowercutError: it does not take that."""
     try:
         return first_facts(engine, geometry) if isolate else engine.facts(engine.format(geometry), geometry)
@@ -51,22 +59,18 @@ def limits(engine: Engine, geometry: Geometry, *, isolate: bool) -> Facts:
         ) from error
 
 
-def apart(work: Callable[[Watch], T], seconds: float | None = None) -> T:
-    """What the work answers in a process of its own. ``seconds``: without a sign of life; None: a minute.
+def apart(work: Callable[[Watch], T], seconds: float) -> T:
+    """What the work answers in a process of its own. ``seconds``: without a sign of life: it hangs.
 
     Raises DiedError, and as the work does.
     """
     answers: list[T] = []
-    in_child(lambda watch, send: send(work(watch)), answers, hang_seconds() if seconds is None else seconds)
+    in_child(lambda watch, send: send(work(watch)), answers, seconds)
     return answers[0]
 
 
-def hang_seconds() -> float:
-    """Without a sign of life, after which a crash state hangs."""
-    return HANG_SECONDS
-
-
-def _run(trace: Trace, engine: Engine, options: RunOptions, watch: Watch) -> Verdict:
+def _run(trace: Trace, engine: Engine, options: RunOptions, memory_bytes: int, watch: Watch) -> Verdict:
+    limit_memory(memory_bytes)
     return run_trace(trace, engine, options, watch=watch)
 
 

@@ -24,6 +24,7 @@ class Settings:
     ``budget``: generated traces in a test, at most. ``seconds``: for beginning them; None: no bound.
     ``ops``: operations in each. ``kinds``, ``models`` (none: those that the engine claims; ``all``),
     ``models_file`` (with more of them), ``depth``, ``samples``: which crash states, see docs/faults.md.
+    ``state_seconds``, ``state_memory`` (MiB): what an isolated crash state may take; 0: as usual.
     ``strict``: what the engine does not claim to survive fails too. ``seed``: of what is generated. ``jobs``:
     threads. ``isolate``: run the engine in a child process, which it may crash. ``save``: the folder for
     traces that fail; None: ``traces`` beside the test.
@@ -38,6 +39,8 @@ class Settings:
     models_file: Path | None = None
     depth: int = 2
     samples: int = 8
+    state_seconds: float = 0.0
+    state_memory: int = 0
     strict: bool = False
     seed: int = 0
     jobs: int = 1
@@ -60,7 +63,18 @@ PROFILE_DEVICES: dict[str, tuple[Geometry, ...]] = {
 }
 
 #: What the marker takes.
-MARKER = ("budget", "seconds", "ops", "kinds", "models", "depth", "samples", "seed")
+MARKER = (
+    "budget",
+    "seconds",
+    "ops",
+    "kinds",
+    "models",
+    "depth",
+    "samples",
+    "seed",
+    "state_seconds",
+    "state_memory",
+)
 
 
 def _number(name: str, low: int, high: int) -> Callable[[object], int]:
@@ -76,15 +90,17 @@ def _number(name: str, low: int, high: int) -> Callable[[object], int]:
     return parse
 
 
-def parse_seconds(value: object) -> float:
-    """Seconds, more than 0. Raises ValueError."""
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        raise ValueError(f"seconds is {value!r}, and must be a number") from None
-    if not 0 < seconds < 1e9:
-        raise ValueError(f"seconds is {value}, and must be more than 0")
-    return seconds
+def _seconds(name: str) -> Callable[[object], float]:
+    def parse(value: object) -> float:
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            raise ValueError(f"{name} is {value!r}, and must be a number") from None
+        if not 0 < seconds < 1e9:
+            raise ValueError(f"{name} is {value}, and must be more than 0")
+        return seconds
+
+    return parse
 
 
 def parse_seed(value: object) -> int:
@@ -158,12 +174,14 @@ def device_id(geometry: Geometry) -> str:
 #: How a value of Settings is read, from an option, an ini file or a marker.
 PARSERS: dict[str, Callable[[object], object]] = {
     "budget": _number("budget", 1, 10**9),
-    "seconds": parse_seconds,
+    "seconds": _seconds("seconds"),
     "ops": _number("ops", 1, 1_000_000),
     "kinds": parse_kinds,
     "models": names,
     "depth": _number("depth", 2, CUTS_MAX),
     "samples": _number("samples", 0, 1_000_000),
+    "state_seconds": _seconds("state_seconds"),
+    "state_memory": _number("state_memory", 16, 2**31 - 1),
     "seed": parse_seed,
     "jobs": _number("jobs", 1, 1024),
 }
