@@ -160,8 +160,8 @@ struct pc_engine {
     /* The engine's own consistency check: PC_OK, or PC_CORRUPT and one sentence in text. Optional. */
     int (*check)(void *store, char *text, size_t text_size);
     /* Since version 2. What it claims to survive: names of device models, "damage" or "damage-past", and
-     * "silent" (see docs/adapters.md), with one space between them; "name?value_checks" claims it only for stores with that
-     * option. NULL: whole writes in order, and nothing more. */
+     * "silent" (see docs/adapters.md), with one space between them; "name?value_checks" claims it only for
+     * stores with that option. NULL: whole writes in order, and nothing more. */
     const char *claims;
 };
 
