@@ -150,6 +150,8 @@ def _first_superblock(data: bytes, block_size: int) -> Superblock:
     if len(data) < 2 * block_size:
         raise ImageError(f"the image has {len(data)} bytes, less than two blocks of {block_size}")
     superblock = _read_superblock(read_pair((0, 1), Disk(data, block_size, 2).block))
+    if len(data) < 2 * superblock.block_size:
+        raise ImageError(f"its {len(data)} bytes are less than two blocks of {superblock.block_size}")
     if superblock.block_size != block_size:
         raise ImageError(f"the superblock says blocks of {superblock.block_size} bytes, not {block_size}")
     return superblock

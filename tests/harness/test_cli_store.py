@@ -385,6 +385,14 @@ def test_a_truncated_image_is_refused_and_left_alone(
     assert image.read_bytes() == before
 
 
+@pytest.mark.parametrize("length", [512, 700, 1023])
+def test_an_image_of_less_than_two_blocks_is_told_as_that(
+    powercut: Command, image: Path, length: int
+) -> None:
+    os.truncate(image, length)
+    assert_refused(powercut("parse", image), f"its {length} bytes are less than two blocks of 512")
+
+
 @pytest.mark.parametrize("command", ["put", "rm", "format", "ls"])
 @pytest.mark.usefixtures("untouched")
 def test_an_image_in_use_is_refused(powercut: Command, image: Path, command: str) -> None:
