@@ -38,21 +38,6 @@ struct early {
     uint64_t durable;   /* the sequence of the newest body that was there when the device was synced */
 };
 
-uint64_t plain_get_le(const uint8_t *at, unsigned size) {
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)at[i] << 8 * i;
-    }
-    return value;
-}
-
-void plain_put_le(uint8_t *at, uint64_t value, unsigned size) {
-    for (unsigned i = 0; i < size; i++) {
-        at[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
 static uint64_t sequence_of(const uint8_t *head) {
     return plain_get_le(head + 8, 8);
 }

@@ -49,10 +49,11 @@ int plain_commit(struct plain *plain, uint8_t *body, size_t size);
 /* PC_CORRUPT if a head on the device is not that of the store. */
 int plain_check_heads(const struct plain *plain);
 
+/* --- records.c --------------------------------------------------------------------------------------- */
+
+/* Numbers of so many bytes. */
 uint64_t plain_get_le(const uint8_t *at, unsigned size);
 void plain_put_le(uint8_t *at, uint64_t value, unsigned size);
-
-/* --- records.c --------------------------------------------------------------------------------------- */
 
 struct record {
     const char *name;

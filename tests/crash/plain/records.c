@@ -10,6 +10,21 @@
 
 #define RECORD 18u
 
+uint64_t plain_get_le(const uint8_t *at, unsigned size) {
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < size; i++) {
+        value |= (uint64_t)at[i] << 8 * i;
+    }
+    return value;
+}
+
+void plain_put_le(uint8_t *at, uint64_t value, unsigned size) {
+    for (unsigned i = 0; i < size; i++) {
+        at[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
 int plain_next(const struct plain *plain, size_t *at, struct record *ret) {
     const uint8_t *p = plain->body + *at;
     size_t left = plain_size(plain) - *at, name_len, value_len;

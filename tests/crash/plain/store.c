@@ -20,23 +20,6 @@
 
 #define HEAD 32u
 
-/* --- bytes ----------------------------------------------------------------------------------------- */
-
-uint64_t plain_get_le(const uint8_t *at, unsigned size) {
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)at[i] << 8 * i;
-    }
-    return value;
-}
-
-void plain_put_le(uint8_t *at, uint64_t value, unsigned size) {
-    for (unsigned i = 0; i < size; i++) {
-        at[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
 /* FNV-1a, 64 bits. */
 static uint64_t checksum(const uint8_t *bytes, size_t size) {
     uint64_t sum = UINT64_C(0xcbf29ce484222325);
