@@ -96,6 +96,12 @@ def test_what_was_synced_and_is_lost_is_found_where_writes_are_reordered_and_now
     assert all("content" in kinds for kinds in found.values())
 
 
+def test_a_body_that_is_believed_without_a_sum_is_found_where_a_part_of_it_is_lost(folder: Path) -> None:
+    found = _found(Engine.load(str(planted.early(folder, "HALF_SUMMED"))), "prefix", "torn", "reorder")
+    assert found.keys() >= REORDERING
+    assert all(kinds & {"content", "mount"} for kinds in found.values())
+
+
 def test_the_judge_is_judged_with_both_engines_and_every_batch(tmp_path: Path, root: Path) -> None:
     """What `make judge` does, at its smallest."""
     script = root / "tests" / "crash" / "acquit.py"
