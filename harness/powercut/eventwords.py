@@ -49,6 +49,14 @@ class EventWords:
             other = f"{event.kind} #{second + 1} (block {event.block}, {pointer})"
         return name, other
 
+    def points(self, number: int, first: int) -> bool:
+        """Whether an event closes a commit that points at the block of another."""
+        return bool(self._points_at(number, self._events[first].block))
+
+    def told(self, number: int) -> bool:
+        """Whether the format's reader says what the block is."""
+        return self._owner(number) is not None
+
     def sort(self, number: int) -> str:
         """``a commit to a dictionary``: what it is, whichever it is."""
         event, owner = self._events[number], self._owner(number)

@@ -16,6 +16,9 @@ from powercut.states import effective, window
 #: Events of one operation whose order is looked at, at most; the last ones.
 EVENTS_MAX = 48
 
+#: Units of an event, of whichever size: all of them.
+WHOLE = 2**32 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -45,6 +48,10 @@ class Log:
         """The events that may be lost in a cut after ``at`` events: those since the last sync."""
         return window(self.events, at, erases=self.erases)
 
+    def apart(self, number: int, others: Sequence[int]) -> bool:
+        """Whether an event is of another block than each of the others."""
+        return all(self.events[number].block != self.events[one].block for one in others)
+
     def synced(self, first: int, second: int) -> bool:
         """Whether a sync stands between two events."""
         return any(event.kind == "sync" for event in self.events[first + 1 : second])
@@ -56,7 +63,8 @@ class Reason:
 
     ``kind``:
     ``order``     ``events`` must be there before ``then`` is (of several, one is enough);
-    ``late``      all of ``events`` must be, and the engine issues them only after ``then``;
+    ``late``      all of ``events`` must be, and the engine syncs ``then`` and issues them only afterwards;
+    ``half``      the same of a prog with no sync behind it: it counts, and without ``events`` it must not;
     ``durable``   they must be there in state ``then``, when an operation has returned, whether they were
                   issued before or are so only afterwards;
     ``whole``     event ``then`` must not arrive in part; ``events``: not while this one is there;
@@ -165,16 +173,29 @@ def _culprits(log: Log, cut: Cut, first: int) -> list[int]:
 def _reordered(log: Log, cut: Cut) -> Reason:
     """Why it is wrong without some events: what comes behind them, one by one, until it is."""
     lost = cut.lost
+    if log.fails_at(shorter := Cut(max(lost), lost[:-1])):  # what comes behind the last of them is all one
+        return reason_of(log, shorter)
     states = range(max(lost) + 1, cut.at + 1)
     wrong = log.fails([Cut(k, lost) for k in states])
     first = next((k for k, fails in zip(states, wrong, strict=True) if fails), cut.at)
     last = first - 1
     if last > max(lost) and log.effective(last) and not log.fails_at(Cut(first, (*lost, last))):
-        return Reason("order", lost, last)
+        return _half_way(log, min(lost), last) or Reason("order", lost, last)
     if log.idle(first) and not log.fails_at(Cut(first)):
         return Reason("durable", lost, first)
     culprits = _culprits(log, cut, min(lost))
-    return Reason("order", lost, culprits[-1]) if culprits else Reason("unknown", lost)
+    if not culprits:
+        return Reason("unknown", lost)
+    return _half_way(log, min(lost), culprits[-1]) or Reason("order", lost, culprits[-1])
+
+
+def _half_way(log: Log, first: int, then: int) -> Reason | None:
+    """Why it is wrong on the way from one event to another with none of them lost; None: it is not. Where it
+    is, the one before the other, synced, would be as wrong."""
+    states = range(first + 1, then + 1)
+    wrong = log.fails([Cut(k) for k in states])
+    at = next((k for k, fails in zip(states, wrong, strict=True) if fails), None)
+    return None if at is None else _in_order(log, _since(log.fails, at))
 
 
 def _in_order(log: Log, at: int) -> Reason:
@@ -206,19 +227,29 @@ def _change(log: Log, at: int, after: int) -> Reason:
     if not missing:
         changes = tuple(one for one in range(at - 1, after) if log.effective(one))
         return Reason("together", changes) if len(changes) > 1 else Reason("wrong", (), at - 1)
-    if _other_way_round(log, at, after, missing):
-        return Reason("late", missing, at - 1)
-    return Reason("together", (at - 1, *missing))
+    if not _other_way_round(log, at, after, missing):
+        return Reason("together", (at - 1, *missing))
+    ordered = log.synced(at - 1, missing[0]) or log.events[at - 1].kind == "erase"
+    return Reason("late" if ordered and log.apart(at - 1, missing) else "half", missing, at - 1)
 
 
 def _other_way_round(log: Log, at: int, after: int, missing: tuple[int, ...]) -> bool:
-    """Whether what is missing could come before the last event that is there, and would be right so, as far
-    as that can be tried: not where the operation has returned by then."""
+    """Whether the store is right with what is missing there and the last event that is there not: of a block
+    that is erased in between there is no such state."""
     block = log.events[at - 1].block
-    if not log.effective(at - 1) or any(log.events[one].block == block for one in missing):
+    erased = any(one.kind == "erase" and one.block == block for one in log.events[at - 1 : after])
+    if not log.effective(at - 1) or (erased and not log.apart(at - 1, missing)):
         return False
     others = tuple(one for one in range(at, after) if log.effective(one) and one not in missing)
-    return log.idle(after) or not log.fails_at(Cut(after, (at - 1, *others)))
+    lost = (at - 1, *others)
+    if not log.idle(after):
+        return not log.fails_at(Cut(after, lost))
+    return after - 1 in missing and not log.fails_at(_under_way(after, lost))
+
+
+def _under_way(after: int, lost: tuple[int, ...]) -> Cut:
+    """The cut after so many events, before the operation that the last of them is of has returned."""
+    return Cut(after - 1, lost, Tear("last", 1, WHOLE))
 
 
 def _missing(log: Log, at: int, after: int) -> tuple[int, ...]:

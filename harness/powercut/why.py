@@ -241,6 +241,7 @@ class _Experiments:
         tell: dict[str, Callable[[Reason], tuple[str, str]]] = {
             "order": self._ordered,
             "late": self._late,
+            "half": self._half,
             "durable": self._durable,
             "whole": self._whole,
             "together": self._together,
@@ -274,12 +275,31 @@ class _Experiments:
 
     def _late(self, reason: Reason) -> tuple[str, str]:
         then = reason.then or 0
-        _, second = self._words.pair(reason.events[-1], then)
+        known = next((one for one in reason.events if self._words.points(then, one)), reason.events[-1])
+        _, second = self._words.pair(known, then)
         first, them = self._list(reason.events), "it" if len(reason.events) == 1 else "them"
-        sort, other = self._words.sorts(reason.events[-1], then)
+        sort, other = self._words.sorts(known, then)
         return (
             f"{first} must be durable before {second}, and the engine issues {them} only afterwards",
             f"{sort} is issued only after {other}{self._unless_told(sort, other)}",
+        )
+
+    def _half(self, reason: Reason) -> tuple[str, str]:
+        """Of what may be one record: whether it is, only the format's reader knows, and whose blocks it tells
+        have a checksum of their own."""
+        then = reason.then or 0
+        events, one = reason.events, len(reason.events) == 1
+        apart = self._log.apart(then, events)
+        if all(self._words.told(event) for event in (then, *events)):
+            return self._late(reason) if apart else self._together(Reason("together", (then, *events)))
+        are, them = ("is", "it") if one else ("are", "they")
+        issued = f"{self._events[then].kind} #{then + 1} is issued"
+        order = f"; here it would do as well if {them} were durable before {issued}" if apart else ""
+        sort, other = self._words.sorts(then, events[0])
+        return (
+            f"{self._words.name(then)} counts although {self._list(events)} {are} not there: the recovery "
+            f"must notice that {them} {are} missing{order}",
+            f"{sort} counts without {other}, which is issued after it{self._in_a()}",
         )
 
     def _durable(self, reason: Reason) -> tuple[str, str]:

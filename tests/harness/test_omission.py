@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from fakestates import log
 from powercut.fault import Cut, Tear
-from powercut.omission import Log, Needs, Reason, needs_of, reason_of
+from powercut.omission import WHOLE, Log, Needs, Reason, needs_of, reason_of
 
 Rule = Callable[[frozenset[int], frozenset[int]], bool]
 
@@ -23,7 +23,10 @@ def made(text: str, wrong: Rule, *, settled: int | None = None) -> Log:
         found = []
         for cut in cuts:
             torn = set() if cut.tear is None else {cut.at - cut.tear.back}
-            found.append(wrong(frozenset(range(cut.at)) - set(cut.lost) - torn, frozenset(torn)))
+            there = frozenset(range(cut.at)) - set(cut.lost) - torn
+            if cut.tear is not None and cut.tear.a == WHOLE:  # all of it, and the operation is under way
+                there, torn = there | torn, set()
+            found.append(wrong(there, frozenset(torn)))
         return found
 
     end = len(events) if settled is None else settled
@@ -96,8 +99,66 @@ def test_a_commit_that_is_issued_before_its_data_is_late() -> None:
 
 
 def test_where_a_commit_is_before_several_events_all_of_those_that_matter_are_told() -> None:
-    one = made("p2 e8 p8 p7 p9", lambda there, _: 0 in there and not {2, 4} <= there)
+    one = made("p2 s p8 p7 p9", lambda there, _: 0 in there and not {2, 4} <= there)
     assert reason_of(one, Cut(1)) == Reason("late", (2, 4), 0)
+
+
+# --- a half that counts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["p2 p3", "p2 p2"])
+def test_a_half_that_counts_without_the_other_is_no_question_of_order_alone(text: str) -> None:
+    one = made(text, lambda there, _: 0 in there and 1 not in there)
+    assert reason_of(one, Cut(1)) == Reason("half", (1,), 0)
+    assert needs_of(one, reorders=True, tears=lambda _: []) == Needs(together=((0, 1),))
+
+
+def test_of_several_parts_all_are_told_that_the_one_that_counts_must_not_be_without() -> None:
+    one = made("p2 e8 p8 p7 p9", lambda there, _: 0 in there and not {2, 4} <= there)
+    assert reason_of(one, Cut(1)) == Reason("half", (2, 4), 0)
+
+
+def test_an_erase_is_no_half_of_a_record_and_comes_too_early() -> None:
+    one = made("e2 p3", lambda there, _: 0 in there and 1 not in there)
+    assert reason_of(one, Cut(1)) == Reason("late", (1,), 0)
+
+
+def test_two_halves_neither_of_which_may_be_alone_are_in_no_order_whichever_is_lost() -> None:
+    one = made("p2 p3", lambda there, _: len(there) == 1)
+    for cut in (Cut(1), Cut(2, (0,)), Cut(2, (1,))):
+        assert reason_of(one, cut) == Reason("together", (0, 1))
+    assert needs_of(one, reorders=True, tears=lambda _: []) == Needs(together=((0, 1),))
+
+
+def test_a_lost_event_without_which_an_earlier_one_is_wrong_is_told_as_what_that_lacks() -> None:
+    one = made("p2 p3 p4", lambda there, _: 0 in there and 1 not in there)
+    for cut in (Cut(2, (1,)), Cut(3, (1,)), Cut(3, (1, 2))):
+        assert reason_of(one, cut) == Reason("half", (1,), 0)
+
+
+def test_what_is_wrong_on_the_way_to_a_later_event_is_no_question_of_a_sync_before_that() -> None:
+    one = made("p2 p3 p4", lambda there, _: there in ({0}, {1, 2}))
+    assert reason_of(one, Cut(3, (0,))) == Reason("half", (1,), 0)
+
+
+def held_when_returned(wrong: Rule) -> Log:
+    """Two events of an operation that has returned behind the second, and must be durable by then."""
+    log = made("p2 p3", wrong, settled=2)
+
+    def fails(cuts: Sequence[Cut]) -> list[bool]:
+        return [
+            wrong or (cut.at == 2 and bool(cut.lost))
+            for cut, wrong in zip(cuts, log.fails(cuts), strict=True)
+        ]
+
+    return replace(log, fails=fails)
+
+
+def test_whether_the_order_would_help_is_tried_before_the_operation_has_returned() -> None:
+    either = held_when_returned(lambda there, _: len(there) == 1)
+    assert reason_of(either, Cut(1)) == Reason("together", (0, 1))
+    one = held_when_returned(lambda there, _: there == {0})
+    assert reason_of(one, Cut(1)) == Reason("half", (1,), 0)
 
 
 def test_an_erase_and_its_prog_are_one_change_and_two_writes() -> None:
@@ -149,7 +210,7 @@ def test_what_is_wrong_with_the_torn_event_whole_or_missing_is_no_question_of_te
 
 def test_a_state_that_has_been_wrong_for_long_is_told_by_the_event_that_made_it_so() -> None:
     one = made("p1 p2 p3 p4 p5", lambda there, _: 1 in there and 4 not in there)
-    assert reason_of(one, Cut(4)) == reason_of(one, Cut(2)) == Reason("late", (4,), 1)
+    assert reason_of(one, Cut(4)) == reason_of(one, Cut(2)) == Reason("half", (4,), 1)
 
 
 def test_what_is_wrong_the_other_way_round_as_well_is_one_change_of_several_writes() -> None:
