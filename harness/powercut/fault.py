@@ -11,6 +11,24 @@ from dataclasses import dataclass
 #: The kinds of crash state.
 KINDS = ("prefix", "torn", "reorder", "nested", "damage", "full")
 
+#: What can be found: ``enum pc_violation_kind``, what needs no power cut, and how a process can end.
+VIOLATIONS = (
+    "answer",
+    "no_space",
+    "mount",
+    "read",
+    "content",
+    "second_mount",
+    "write",
+    "lost_write",
+    "check",
+    "reader",
+    "full",
+    "overwrite",
+    "crash",
+    "hang",
+)
+
 #: How a prog or an erase can arrive in part: ``enum pc_tear``, from 1.
 TEARS = (
     "bytes",

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import UNSET
 
 from powercut.fault import WINDOW, Cut, Damage, Failing, Fault, Tear
+from powercut.geometry import Geometry
 from powercut.wirefault import (
     WORD_MAX,
     CutField,
@@ -180,6 +181,15 @@ def fault_of(field: FaultField) -> Fault:
 
 def _damage(field: DamageField | Any) -> Damage:
     return Damage(field.kind, field.block, field.off, field.size, field.value, field.event)
+
+
+def demand_inside(damage: Damage, geometry: Geometry) -> None:
+    """Raises ValueError where there is no such place on a device."""
+    outside = damage.block >= geometry.block_count or damage.off + damage.size > geometry.block_size
+    if outside or (damage.kind == "flip" and damage.off >= geometry.block_size):
+        raise ValueError(f"the damage is outside the {geometry.block_count} blocks - at `$.fault.damage`")
+    if damage.kind == "flip" and damage.value > 7:
+        raise ValueError(f"a byte has no bit {damage.value} - at `$.fault.damage.value`")
 
 
 def _cut(field: CutField, path: str) -> Cut:

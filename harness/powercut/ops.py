@@ -165,6 +165,14 @@ def printable(data: bytes, limit: int = 64) -> str | None:
     return text if text.isprintable() else None
 
 
+def one_line(text: str) -> str:
+    """``text`` as a terminal may show it, whoever wrote it: what moves a cursor, changes colours or turns the
+    line around stands there as in a string of Python."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+
+
 def value_text(value: Value) -> str:
     """A value in a few words: its text, its hex, or how it was made."""
     if isinstance(value, Generated):

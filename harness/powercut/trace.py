@@ -20,11 +20,12 @@ from msgspec import UNSET
 
 from powercut import atomic, wire, wire1
 from powercut.errors import PowercutError
-from powercut.fault import Failing, Fault
+from powercut.fault import VIOLATIONS, Failing, Fault
 from powercut.faultfile import (
     PREFIXES,
     Explore,
     Model,
+    demand_inside,
     explore_fields,
     explore_of,
     failing_fields,
@@ -36,6 +37,7 @@ from powercut.faultfile import (
     models_of,
 )
 from powercut.geometry import DEVICE_MAX, Geometry
+from powercut.jsonfields import demand_distinct
 from powercut.ops import Generated, Literal, Op, Value, key_bytes, key_text, printable
 
 #: What the name of a trace file ends in.
@@ -227,18 +229,24 @@ def _op_fields(op: Op) -> dict[str, Any]:
 def load(path: Path) -> Trace:
     """The trace in the file ``path``. Raises PowercutError: no such file, no JSON, another or a newer format,
     a field that cannot be."""
+    return loads(read(path), str(path), path.parent)
+
+
+def read(path: Path) -> bytes:
+    """The text of the file ``path``, which may be a pipe. Raises PowercutError."""
     try:
-        if path.stat().st_size > _FILE_MAX:
-            raise PowercutError(f"The trace {path} is larger than {_FILE_MAX} bytes; no trace is that large.")
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(_FILE_MAX + 1)
     except OSError as error:
         raise PowercutError(f"Cannot read the trace {path}: {_reason(error)}.") from error
-    return loads(text, str(path), path.parent)
+    if len(text) > _FILE_MAX:
+        raise PowercutError(f"The trace {path} is larger than {_FILE_MAX} bytes; no trace is that large.")
+    return text
 
 
-def version_of(path: Path) -> int:
-    """The version of the format that the trace file ``path``, which ``load`` takes, is of."""
-    return msgspec.json.decode(path.read_bytes(), type=wire.Header).version
+def version_of(text: bytes) -> int:
+    """The version of the format that a text, which ``loads`` takes, is of."""
+    return msgspec.json.decode(text, type=wire.Header).version
 
 
 def loads(text: bytes, name: str, folder: Path) -> Trace:
@@ -267,8 +275,11 @@ def _decoded(text: bytes) -> wire.TraceField:
             "a newer powercut is needed"
         )
     if header.version == 1:
-        return wire1.upgraded(msgspec.json.decode(text, type=wire1.TraceField1))
-    return msgspec.json.decode(text, type=wire.TraceField)
+        found = wire1.upgraded(msgspec.json.decode(text, type=wire1.TraceField1))
+    else:
+        found = msgspec.json.decode(text, type=wire.TraceField)
+    demand_distinct(text)
+    return found
 
 
 def _trace(field: wire.TraceField, folder: Path) -> Trace:
@@ -281,6 +292,8 @@ def _trace(field: wire.TraceField, folder: Path) -> Trace:
     fault = None if field.fault is None else fault_of(field.fault)
     if fault is not None and fault.model and fault.model not in map(model_name, models):
         raise ValueError(f"the fault's model {fault.model!r} is not among its models - at `$.fault.model`")
+    if fault is not None and fault.damage is not None:
+        demand_inside(fault.damage, geometry)
     return Trace(
         geometry=geometry,
         operations=tuple(_numbered(field.operations)),
@@ -299,6 +312,8 @@ def _expectation(field: wire.ExpectField) -> Expectation:
     kind = field.kind or ""
     if (field.verdict == "violation") != bool(kind):
         raise ValueError("a violation has a kind, and a verdict of held has none - `$.expect`")
+    if kind and kind not in VIOLATIONS:
+        raise ValueError(f"there is no kind of violation {kind!r} - at `$.expect.kind`")
     state = None if field.state is UNSET else field.state
     claimed = field.claimed is not False
     return Expectation(
@@ -375,12 +390,20 @@ def _image(field: wire.ImageField, geometry: Geometry, folder: Path) -> bytes:
     if isinstance(field.zlib, str):
         image = _unpacked(field.zlib, DEVICE_MAX)
     else:
-        image = _image_file(folder / str(field.file), geometry.size)
+        image = _image_file(folder / _beside(str(field.file)), geometry.size)
     if len(image) != geometry.size:
         raise ValueError(f"its image has {len(image)} bytes and its geometry {geometry.size}")
     if hashlib.sha256(image).hexdigest() != field.sha256:
         raise ValueError("its image is not the one it was made with: the SHA-256 differs")
     return image
+
+
+def _beside(name: str) -> str:
+    """The name of a file that lies beside a trace, or below that. Raises ValueError."""
+    parts = name.split("/")
+    if "\0" in name or not {"", ".", ".."}.isdisjoint(parts):
+        raise ValueError(f"its image {name!r} is not the name of a file beside it - at `$.image.file`")
+    return name
 
 
 def _image_file(path: Path, size: int) -> bytes:

@@ -11,7 +11,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from powercut.wirefault import WORD_MAX, ExploreField, FailingField, FaultField, ModelField, Natural, Strict
+from powercut.fault import VIOLATIONS
+from powercut.wirefault import (
+    WORD_MAX,
+    ExploreField,
+    FailingField,
+    FaultField,
+    ModelField,
+    Natural,
+    Strict,
+    one_of,
+)
 
 FORMAT = "powercut-trace"
 VERSION = 2
@@ -184,7 +194,7 @@ class ExpectField(Strict):
     """The verdict: ``held``, or ``violation`` with its kind and more about it; see traces/README.md."""
 
     verdict: Annotated[str, Meta(pattern="^(held|violation)$")]
-    kind: str | UnsetType = UNSET
+    kind: Annotated[str, one_of(VIOLATIONS)] | UnsetType = UNSET
     code: str | UnsetType = UNSET
     claimed: bool | UnsetType = UNSET
     state: Natural | UnsetType = UNSET

@@ -14,7 +14,8 @@ from powercut.fault import CUTS_MAX, DAMAGES, KINDS, TEARS, WINDOW
 WORD_MAX = 2**64 - 1
 
 
-def _one_of(names: tuple[str, ...]) -> Meta:
+def one_of(names: tuple[str, ...]) -> Meta:
+    """A text that is one of these."""
     return Meta(pattern=f"^({'|'.join(names)})$")
 
 
@@ -42,8 +43,8 @@ class ModelField(Strict):
     name: Name
     prog_unit: Small
     erase_unit: Small
-    prog_tears: list[Annotated[str, _one_of(RULES)]]
-    erase_tears: list[Annotated[str, _one_of(RULES)]]
+    prog_tears: list[Annotated[str, one_of(RULES)]]
+    erase_tears: list[Annotated[str, one_of(RULES)]]
     reorders: bool
     overwrites: bool
 
@@ -51,7 +52,7 @@ class ModelField(Strict):
 class FailingField(Strict):
     """A device call that fails once while the run is recorded: the ``at``-th of its kind, from 0."""
 
-    kind: Annotated[str, _one_of(FAILINGS)]
+    kind: Annotated[str, one_of(FAILINGS)]
     at: Natural
     done: bool = False
 
@@ -59,8 +60,8 @@ class FailingField(Strict):
 class ExploreField(Strict):
     """What is explored where there is no fault, or where the engine survives the one that there is."""
 
-    kinds: Annotated[list[Annotated[str, _one_of(KINDS)]], Meta(min_length=1)]
-    nested: list[Annotated[str, _one_of(NESTED)]] = msgspec.field(default_factory=list)
+    kinds: Annotated[list[Annotated[str, one_of(KINDS)]], Meta(min_length=1)]
+    nested: list[Annotated[str, one_of(NESTED)]] = msgspec.field(default_factory=list)
     depth: Annotated[int, Meta(ge=2, le=CUTS_MAX)] = 2
     samples: Small = 0
     seed: Word = 0
@@ -70,7 +71,7 @@ class ExploreField(Strict):
 class TearField(Strict):
     """How one prog or erase arrived in part; see docs/faults.md."""
 
-    kind: Annotated[str, _one_of(TEARS)]
+    kind: Annotated[str, one_of(TEARS)]
     unit: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 1
     a: Small = 0
     b: Word = 0
@@ -88,7 +89,7 @@ class CutField(Strict):
 class DamageField(Strict):
     """What is wrong with a device that was closed cleanly; ``off`` and ``size`` in bytes."""
 
-    kind: Annotated[str, _one_of(DAMAGES)]
+    kind: Annotated[str, one_of(DAMAGES)]
     block: Small = 0
     off: Small = 0
     size: Small = 0
@@ -99,7 +100,7 @@ class DamageField(Strict):
 class FaultField(Strict):
     """The crash state to replay: power cuts, one after the other, or damage; ``model``: which allows it."""
 
-    kind: Annotated[str, _one_of(KINDS)]
+    kind: Annotated[str, one_of(KINDS)]
     cuts: Annotated[list[CutField], Meta(min_length=1, max_length=CUTS_MAX)]
     model: Annotated[str, Meta(max_length=200)] = ""
     damage: DamageField | UnsetType = UNSET

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,6 +159,40 @@ def test_replay_says_that_a_trace_no_longer_fails_and_exits_accordingly(
     assert json.loads(mended.stdout)["traces"][0]["no_longer_fails"] is True
 
 
+def test_a_trace_that_cannot_be_replayed_hides_none_of_the_others(
+    powercut_here: Powercut, saved: Path, broken: Path
+) -> None:
+    """Its engine is not here; what becomes of those before and behind it is told all the same."""
+    strange = saved.with_name("strange.trace.json")
+    save(replace(load(broken), engine=EngineRef("nowhere", "1")), strange)
+    alone = refused(powercut_here("replay", strange))
+    assert f"Cannot replay {strange}: There is no built-in engine nowhere" in alone
+    done = powercut_here("replay", "--expect", saved, strange, saved)
+    assert f"Cannot replay 1 of 3 traces; the first is {strange}: There is" in refused(done)
+    assert (done.stdout.count("now: held"), done.stdout.count("not replayed")) == (2, 1)
+    told = json.loads(powercut_here("replay", "--json", strange, saved).stdout)
+    assert (told["exit"], told["verdict"], [one["verdict"] for one in told["traces"]]) == (
+        2,
+        "error",
+        ["held"],
+    )
+
+
+def test_what_a_trace_says_cannot_play_with_the_terminal(
+    powercut_here: Powercut, saved: Path, broken: Path
+) -> None:
+    """Traces come by mail: no colour, no window title, no second line, no text turned round."""
+    evil = "red \x1b[31m \x1b]0;title\x07 line\nturned \u202e"
+    expect = replace(load(broken).expect, words=evil, why=evil, needs=(evil,))
+    save(replace(load(broken), note=evil, engine=EngineRef("ditto", f"1 {evil}"), expect=expect), broken)
+    for words in (("trace", "show"), ("trace", "diff", saved), ("replay", "--engine", "ditto")):
+        done = powercut_here(*words, broken)
+        assert r"red \x1b[31m \x1b]0;title\x07 line\nturned \u202e" in done.stdout
+        assert all(char.isprintable() or char == "\n" for char in done.stdout + done.stderr)
+    save(replace(load(broken), engine=EngineRef("e\x1b[2J\n", "1")), broken)
+    assert r"engine e\x1b[2J" in refused(powercut_here("replay", broken))
+
+
 # --- upgrade ---------------------------------------------------------------------------------------------
 
 
@@ -185,6 +220,18 @@ def test_upgrade_writes_nothing_where_one_file_is_no_trace(powercut_here: Powerc
     wrong.write_text("{}")
     assert "wrong.trace.json" in refused(powercut_here("trace", "upgrade", saved, wrong))
     assert saved.read_bytes() == before
+
+
+def test_a_trace_may_come_out_of_a_pipe(powercut_here: Powercut, saved: Path) -> None:
+    """As the shell's <(...) makes one: it can be read once."""
+    reader, writer = os.pipe()
+    os.write(writer, saved.read_bytes())
+    os.close(writer)
+    try:
+        done = powercut_here("trace", "show", f"/dev/fd/{reader}")
+    finally:
+        os.close(reader)
+    assert (done.returncode, "version 2 of the format" in done.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("command", [("show",), ("diff",), ("bisect",), ("upgrade",)])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from powercut import wire, wire1
 from powercut.errors import PowercutError
-from powercut.fault import DAMAGES, TEARS, Cut, Damage, Failing, Fault, Tear, prefix
+from powercut.fault import DAMAGES, TEARS, VIOLATIONS, Cut, Damage, Failing, Fault, Tear, prefix
 from powercut.fault import KINDS as FAULT_KINDS
 from powercut.faultfile import Explore, ModelData
 from powercut.geometry import Geometry
@@ -75,7 +75,9 @@ FAULTS = st.one_of(
     st.builds(
         lambda kind, numbers: Fault("damage", (Cut(9),), Damage(kind, *numbers)),
         st.sampled_from(DAMAGES),
-        st.tuples(*[st.integers(0, 2**32 - 1)] * 5),
+        st.tuples(
+            st.just(0), st.integers(0, 63), st.integers(0, 64), st.integers(0, 7), st.integers(0, 2**32 - 1)
+        ),
     ),
     st.builds(lambda at: Fault("full", (Cut(at),)), st.integers(0, 9)),
     st.builds(lambda at, then: Fault("full", (Cut(at), Cut(then))), st.integers(0, 9), st.integers(0, 99)),
@@ -193,7 +195,7 @@ def test_every_operation_and_field_is_in_the_reference(root: Path) -> None:
         assert f"`{kind}`" in reference
     for name in fields():
         assert f"`{name}`" in reference
-    for name in (*FAULT_KINDS, *TEARS, *DAMAGES, *FAILINGS, *RULES):
+    for name in (*FAULT_KINDS, *TEARS, *DAMAGES, *FAILINGS, *RULES, *VIOLATIONS):
         assert f"`{name}`" in reference
     for definition in ("FaultField", "CutField", "TearField", "DamageField", "ModelField", "ExploreField"):
         for name in wire.schema()["$defs"][definition]["properties"]:
@@ -312,6 +314,7 @@ def test_a_file_of_version_1_as_it_was_written_is_read(root: Path) -> None:
         ({"fault": {"kind": "prefix", "state": -1}}, "state"),
         ({"expect": {"verdict": "violation"}}, "expect"),
         ({"expect": {"verdict": "violation", "kind": "read", "claimed": True}}, "claimed"),
+        ({"expect": {"verdict": "violation", "kind": "meteor"}}, "expect.kind"),
     ],
 )
 def test_a_trace_of_version_1_has_nothing_of_a_later_one(change: dict[str, Any], named: str) -> None:
@@ -333,6 +336,10 @@ def test_the_schema_of_version_1_has_not_moved(root: Path) -> None:
         ({"expect": {"verdict": "perhaps"}}, "verdict"),
         ({"expect": {"verdict": "held", "kind": "mount"}}, "expect"),
         ({"expect": {"verdict": "violation"}}, "expect"),
+        ({"expect": {"verdict": "violation", "kind": "meteor"}}, "expect.kind"),
+        ({"image": {"sha256": "0" * 64, "file": "/etc/passwd"}}, "beside it"),
+        ({"image": {"sha256": "0" * 64, "file": "../one.img"}}, "beside it"),
+        ({"image": {"sha256": "0" * 64, "file": "one\0.img"}}, "beside it"),
         ({"fault": {"kind": "meteor", "state": 1}}, "fault"),
         ({"fault": {"kind": "prefix", "state": 1}}, "fault"),
         (fault("prefix", {"at": -1}), "cuts[0].at"),
@@ -361,6 +368,9 @@ def test_the_schema_of_version_1_has_not_moved(root: Path) -> None:
         (fault("damage", {"at": 3}), "damage belongs"),
         (fault("prefix", {"at": 3}, damage={"kind": "flip"}), "damage belongs"),
         (fault("damage", {"at": 3}, damage={"kind": "rust"}), "damage.kind"),
+        (fault("damage", {"at": 3}, damage={"kind": "flip", "block": 10**6}), "outside the"),
+        (fault("damage", {"at": 3}, damage={"kind": "zero", "off": 8, "size": 2**31}), "outside the"),
+        (fault("damage", {"at": 3}, damage={"kind": "flip", "value": 8}), "no bit 8"),
         (fault("prefix", {"at": 3}, model="nowhere"), "'nowhere'"),
         ({"models": ["a", "a"]}, "models"),
         ({"models": [""]}, "models"),
@@ -414,6 +424,27 @@ def test_a_zlib_bomb_is_refused_without_unpacking_it(monkeypatch: pytest.MonkeyP
 
 def test_nesting_without_end_is_refused() -> None:
     assert refusal('{"a":' * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("once", "twice", "named"),
+    [
+        ('"version": 2,', '"version": 2, "version": 2,', "version"),
+        ('"block_count": ', '"block_count": 1, "block_count": ', "block_count"),
+        ('"key": "', '"key": "b", "key": "', "key"),
+    ],
+)
+def test_a_field_that_is_there_twice_is_refused(once: str, twice: str, named: str) -> None:
+    """Which of the two counts would depend on who reads it."""
+    text = dumps(SMALL)
+    assert once in text
+    assert f"the field '{named}' twice" in refusal(text.replace(once, twice, 1))
+
+
+def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("powercut.trace._FILE_MAX", 1 << 16)
+    with pytest.raises(PowercutError, match="no trace is that large"):
+        load(Path("/dev/zero"))
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from powercut import __version__
 from powercut.cli import answer
 from powercut.cli.command import Group, meant
 from powercut.errors import PowercutError
+from powercut.ops import one_line
 
 #: What the process answers.
 HELD, VIOLATION, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
@@ -239,5 +240,5 @@ def _reader_gone() -> int:
 
 def _say(sentence: str, code: int) -> int:
     """Prints one line on stderr."""
-    print(f"powercut: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"powercut: {one_line(' '.join(sentence.split()))}", file=sys.stderr)
     return code

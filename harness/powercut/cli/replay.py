@@ -13,8 +13,11 @@ from powercut.cli.command import Command
 from powercut.cli.exploring import limit_options
 from powercut.cli.run import default_jobs
 from powercut.cli.types import ENGINE, TRACE
+from powercut.counts import how_many
 from powercut.engine import Engine
+from powercut.errors import PowercutError
 from powercut.faultfile import fault_fields
+from powercut.ops import one_line
 from powercut.replay import Limits, Replay, engine_for, reasoned, replay, steps, updated
 from powercut.shrink import DEADLY, words_of
 from powercut.trace import Trace, load, save
@@ -60,12 +63,19 @@ def replay_command(
     """
     loaded = [(path, load(path)) for path in traces]
     told: list[dict[str, Any]] = []
+    refused: list[str] = []
     so_far({"traces": told})
     limits = Limits(state_seconds or 0.0, (state_memory or 0) << 20)
     worst = 0
     for path, trace in loaded:
         name = engine_for(trace, engine)
-        shown = reasoned(replay(trace, name, jobs or default_jobs(), limits=limits), name)
+        try:
+            shown = reasoned(replay(trace, name, jobs or default_jobs(), limits=limits), name)
+        except PowercutError as error:  # of this trace alone: the others are replayed all the same
+            refused.append(f"{path}: {error}")
+            if not as_json and len(loaded) > 1:
+                click.echo(f"{path}: not replayed: {one_line(str(error))}")
+            continue
         told.append(_fields(path, Engine.load(name), shown))
         if not as_json:
             click.echo(_text(path, trace, name, shown))
@@ -73,6 +83,9 @@ def replay_command(
             save(updated(shown, Engine.load(name)), path)
         failed = not shown.expected if expect else shown.violation is not None
         worst = max(worst, int(failed))
+    if refused:
+        several = f"{len(refused)} of {len(loaded)} traces; the first is " if len(loaded) > 1 else ""
+        raise PowercutError(f"Cannot replay {several}{refused[0]}")
     broken = any(one["verdict"] != "held" for one in told)
     return answer({"traces": told}, worst, "violation" if broken else "held")
 
@@ -81,7 +94,7 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
     engine = Engine.load(name)
     lines = [f"{path}: {engine.name} {engine.version}, {trace.geometry}"]
     if trace.note:
-        lines.append(f"  {trace.note}")
+        lines.append(f"  {one_line(trace.note)}")
     if shown.violation is None or shown.violation.kind not in DEADLY:
         lines.extend(steps(trace, engine))
     lines.extend(_expectation(trace, shown))
@@ -90,7 +103,7 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
             "this run does not have the trace's crash state: the engine writes otherwise than it did"
         )
     if shown.violation is None:
-        lines.append(f"now: held, in {shown.checked} crash states")
+        lines.append(f"now: held, in {how_many(shown.checked, 'crash state')}")
         if trace.expect.kind:
             lines.append(
                 f"the trace no longer fails: {engine.name} {engine.version} does not show its violation"
@@ -106,12 +119,13 @@ def _text(path: Path, trace: Trace, name: str, shown: Replay) -> str:
 
 def _expectation(trace: Trace, shown: Replay) -> list[str]:
     """What was saved; in few words where it is what is seen now."""
-    expect, engine = trace.expect, trace.engine
+    expect = trace.expect
+    engine = one_line(f"{trace.engine.name} {trace.engine.version}")
     if not expect.kind:
         return ["saved: held"]
     if shown.violation is not None and words_of(shown.violation) == expect.words:
-        return [f"saved: violation ({expect.kind}) of {engine.name} {engine.version}, in the same words"]
-    return [f"saved: violation ({expect.kind}) of {engine.name} {engine.version}: {expect.words}"]
+        return [f"saved: violation ({expect.kind}) of {engine}, in the same words"]
+    return [f"saved: violation ({expect.kind}) of {engine}: {one_line(expect.words)}"]
 
 
 def why_json(why: Why) -> dict[str, Any]:

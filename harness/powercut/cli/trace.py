@@ -15,10 +15,10 @@ from powercut.cli.run import default_jobs
 from powercut.cli.types import ENGINE, TRACE
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.ops import op_text
+from powercut.ops import one_line, op_text
 from powercut.replay import engine_for, replay, steps
 from powercut.shrink import DEADLY
-from powercut.trace import Trace, dumps, load, save, version_of
+from powercut.trace import Trace, dumps, load, loads, read, save, version_of
 from powercut.tracewords import differences, facts
 
 _TRACE_IS = {"TRACE": "a saved trace, *.trace.json"}
@@ -48,8 +48,8 @@ def trace_command() -> None:
 def show_command(trace: Path, *, engine: str | None, no_run: bool, as_json: bool) -> int:
     """Tell what a trace is, with its operations and, where its engine is there, their answers and device
     events."""
-    loaded = load(trace)
-    version = version_of(trace)
+    file = read(trace)
+    loaded, version = loads(file, str(trace), trace.parent), version_of(file)
     lines, problem = ([], "") if no_run else _steps(loaded, engine_for(loaded, engine))
     if not lines:
         lines = [f"  {index:>4}  {op_text(op)}" for index, op in enumerate(loaded.operations)]
@@ -58,12 +58,12 @@ def show_command(trace: Path, *, engine: str | None, no_run: bool, as_json: bool
         return answer(found | {"operations": [line.strip() for line in lines], "problem": problem or None})
     click.echo(f"{trace}: version {version} of the format")
     for name, text in facts(loaded).items():
-        click.echo(f"  {name}: {text}")
+        click.echo(f"  {name}: {one_line(text)}")
     click.echo(f"operations: {len(loaded.operations)}")
     for line in lines:
         click.echo(line)
     if problem:
-        click.echo(f"not run: {problem}")
+        click.echo(f"not run: {one_line(problem)}")
     return 0
 
 
@@ -100,7 +100,7 @@ def diff_command(before: Path, after: Path, *, as_json: bool) -> int:
         click.echo(f"{change.what}:")
         for sign, lines in (("-", change.before), ("+", change.after)):
             for line in lines:
-                click.echo(f"  {sign} {line}")
+                click.echo(f"  {sign} {one_line(line)}")
     if not changes:
         click.echo("the two are the same")
     return int(bool(changes))
@@ -199,11 +199,12 @@ def _json(found: Bisection, engines: tuple[str, ...]) -> dict[str, Any]:
 @json_option
 def upgrade_command(traces: tuple[Path, ...], *, check: bool, as_json: bool) -> int:
     """Rewrite traces in today's format, each whole or not at all. What they mean stays as it is."""
-    loaded = [(path, load(path), version_of(path)) for path in traces]
+    texts = [(path, read(path)) for path in traces]
+    loaded = [(path, text, loads(text, str(path), path.parent)) for path, text in texts]
     files: list[dict[str, Any]] = []
     so_far({"files": files})
-    for path, trace, version in loaded:
-        older = path.read_text(encoding="utf-8") != dumps(trace)
+    for path, text, trace in loaded:
+        version, older = version_of(text), text != dumps(trace).encode()
         if older and not check:
             save(trace, path)
         files.append({"trace": str(path), "version": version, "older": older, "written": older and not check})
