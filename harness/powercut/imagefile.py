@@ -26,6 +26,8 @@ from powercut.ops import key_text
 #: What a byte of an image reads as where nothing was written.
 ERASED = 0xFF
 PROG_SIZE = 16
+#: Bytes of an image that is looked at as a whole, at most.
+READ_MAX = 1 << 31
 #: Bytes that an attribute can have by the format.
 ATTR_MAX = 1022
 
@@ -311,6 +313,11 @@ def _shorten(path: Path, block_size: int, old: int, new: int) -> None:
 def read_image(path: Path) -> bytes:
     """All bytes of an image file. Raises PowercutError."""
     with _os_errors(path), _mapped(path) as data:
+        if len(data) > READ_MAX:
+            raise PowercutError(
+                f"{path} has {len(data):,} bytes, and an image of more than {READ_MAX:,} is not read into "
+                "memory; `powercut ls` and `powercut get` take it."
+            )
         return bytes(data)
 
 

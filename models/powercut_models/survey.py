@@ -99,6 +99,12 @@ def _damaged(data: bytes, block_size: int, problem: str) -> Survey:
     if not pairs or pairs[0].newest is None:
         raise ImageError(problem)
     superblock = _loose_superblock(pairs[0])
+    if (
+        superblock is not None
+        and block_size < superblock.block_size
+        and len(data) < 2 * superblock.block_size
+    ):
+        raise ImageError(problem)  # of so little there is nothing to follow, least of all in smaller blocks
     usage = {block: "a metadata pair" for pair in pairs for block in pair.blocks}
     if superblock is None:
         return Survey(data, block_size, None, None, problem, pairs, (), usage, {})

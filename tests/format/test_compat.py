@@ -360,6 +360,8 @@ def test_the_default_policy_is_the_one_in_the_docs(root: Path) -> None:
         "[[allow]]\nrefused = ['EIO']",
         "[[allow]",
         "ignore = ['%zz']",
+        "ignore = ['a', '/']",
+        "[[allow]]\nwriter = []\nmisread = true",
     ],
 )
 def test_a_policy_that_cannot_be_is_told(text: str, tmp_path: Path) -> None:

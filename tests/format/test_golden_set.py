@@ -405,6 +405,13 @@ def test_an_image_is_taken_out_of_a_set(toy_sets: dict[str, Path], tmp_path: Pat
         (lambda folder: edit(folder, entries=[]), "an entry that is not there"),
         (lambda folder: edit(folder, contents=[]), "a store that is not there"),
         (lambda folder: edit(folder, images=[]), "has no images"),
+        (lambda folder: edit(folder, images=images(folder)[:1] * 2), "one name"),
+        (lambda folder: edit(folder, entries=entries(folder, key="%zz")), "hex digits"),
+        (lambda folder: edit(folder, entries=entries(folder, key="%61")), "not spelt"),
+        (lambda folder: edit(folder, entries=entries(folder, time=[1, 2**62])), "picoseconds into the day"),
+        (lambda folder: edit(folder, entries=entries(folder, kind="value", sha256=None)), "no SHA-256"),
+        (double, "'version' twice"),
+        (lambda folder: shutil.copy(first_image(folder), folder / "more.img.xz"), "more.img.xz is not in"),
         (lambda folder: first_image(folder).write_bytes(b"no xz"), "cannot be unpacked"),
         (lambda folder: shutil.copy(*sorted(folder.glob("*.xz"))[:0:-1][:1], first_image(folder)), "SHA-256"),
         (lambda folder: first_image(folder).unlink(), "Cannot read"),
@@ -424,6 +431,21 @@ def test_a_damaged_set_is_told_in_one_sentence(
 def edit(folder: Path, **fields: object) -> None:
     text = json.loads((folder / "golden.json").read_text())
     (folder / "golden.json").write_text(json.dumps(text | fields))
+
+
+def double(folder: Path) -> None:
+    text = (folder / "golden.json").read_text()
+    (folder / "golden.json").write_text(text.replace('"version": 1,', '"version": 1, "version": 1,', 1))
+
+
+def images(folder: Path) -> list[Any]:
+    return list(json.loads((folder / "golden.json").read_text())["images"])
+
+
+def entries(folder: Path, **fields: object) -> list[Any]:
+    """The entries of the set, the first of them with other fields."""
+    first, *others = json.loads((folder / "golden.json").read_text())["entries"]
+    return [first | fields, *others]
 
 
 def first_image(folder: Path) -> Path:

@@ -391,6 +391,23 @@ def test_an_image_of_less_than_two_blocks_is_told_as_that(
 ) -> None:
     os.truncate(image, length)
     assert_refused(powercut("parse", image), f"its {length} bytes are less than two blocks of 512")
+    whole = image.with_name("whole.img")
+    powercut("format", whole, "--block-size", "512", "--block-count", "8")
+    for pair in ((image, whole), (whole, image)):
+        assert_refused(
+            powercut("image", "diff", *pair), f"its {length} bytes are less than two blocks of 512"
+        )
+
+
+@pytest.mark.parametrize("command", ["parse", "check", "image diff"])
+def test_an_image_that_memory_does_not_hold_is_refused_at_once(
+    powercut: Command, image: Path, command: str
+) -> None:
+    huge = image.with_name("huge.img")
+    huge.touch()
+    os.truncate(huge, 20 << 30)
+    others = [image] if command == "image diff" else []
+    assert_refused(powercut(*command.split(), *others, huge), "huge.img has 21,474,836,480 bytes")
 
 
 @pytest.mark.parametrize("command", ["put", "rm", "format", "ls"])

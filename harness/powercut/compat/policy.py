@@ -12,7 +12,7 @@ from msgspec import Struct
 from powercut import atomic
 from powercut.compat.cells import SIDES, STATES, WRITERS, Cell, Counts
 from powercut.errors import PowercutError
-from powercut.ops import CODES, key_bytes
+from powercut.ops import CODES, key_bytes, segments
 
 #: The policy where none is given: old may refuse what new wrote, and says so clearly; nothing else.
 DEFAULT_TEXT: Final = """\
@@ -30,9 +30,9 @@ class Rule(Struct, forbid_unknown_fields=True):
     """What is allowed in some cells; a field that is left out stands for all of its kind. refused: codes, or
     `*` for any."""
 
-    writer: Names = []
-    reader: Names = []
-    state: Names = []
+    writer: Names | None = None
+    reader: Names | None = None
+    state: Names | None = None
     refused: list[str] = []
     misread: bool = False
     crash: bool = False
@@ -41,7 +41,7 @@ class Rule(Struct, forbid_unknown_fields=True):
     def about(self, cell: Cell) -> bool:
         """Whether it is about this cell."""
         return all(
-            not _names(given) or value in _names(given)
+            given is None or value in _names(given)
             for given, value in (
                 (self.writer, cell.writer),
                 (self.reader, cell.reader),
@@ -73,7 +73,7 @@ class Policy(Struct, forbid_unknown_fields=True):
 
     def ignored(self) -> tuple[bytes, ...]:
         """The keys of `ignore`."""
-        return tuple(key_bytes(text) for text in self.ignore)
+        return tuple(b"/".join(segments(key_bytes(text))) for text in self.ignore)
 
 
 def load(path: Path | None) -> Policy:
@@ -97,8 +97,11 @@ def _parse(text: bytes, name: str) -> Policy:
 
 def _check(policy: Policy) -> None:
     """Raises ValueError for names that there are not."""
-    policy.ignored()
+    if b"" in policy.ignored():
+        raise ValueError("with the root ignored there is nothing to compare; name the keys in `ignore`")
     for rule in policy.allow:
+        if [] in (rule.writer, rule.reader, rule.state):
+            raise ValueError("an empty list is about no cell; what is left out stands for all")
         for what, given, known in (
             ("writer", rule.writer, WRITERS),
             ("reader", rule.reader, SIDES),
@@ -110,5 +113,5 @@ def _check(policy: Policy) -> None:
                 raise ValueError(f"there is no {what} {wrong!r} (there are: {', '.join(known)})")
 
 
-def _names(given: Names) -> list[str]:
-    return [given] if isinstance(given, str) else given
+def _names(given: Names | None) -> list[str]:
+    return [] if given is None else [given] if isinstance(given, str) else given

@@ -14,7 +14,16 @@ from powercut.engine import Engine, EngineRefusedError
 from powercut.errors import PowercutError
 from powercut.generate import operations
 from powercut.golden.coverage import shown
-from powercut.golden.manifest import Fact, GoldenSet, Holding, geometry_of, holding, without_times
+from powercut.golden.manifest import (
+    MANIFEST,
+    SUFFIX,
+    Fact,
+    GoldenSet,
+    Holding,
+    geometry_of,
+    holding,
+    without_times,
+)
 from powercut.isolated import Beat, Died, run
 from powercut.judge import Violation
 from powercut.processes import HANG_SECONDS
@@ -226,8 +235,15 @@ def _fact_words(fact: Fact | None) -> str:
 
 
 def demand_images(golden: GoldenSet) -> None:
-    """Raises PowercutError where a set has no images, or one that cannot be unpacked."""
+    """Raises PowercutError where a set has no images, one that cannot be unpacked, or one too many."""
     if not golden.manifest.images:
         raise PowercutError(f"The golden set {golden.folder} has no images; record it again.")
+    named = {f"{field.name}{SUFFIX}" for field in golden.manifest.images}
+    for path in sorted(golden.folder.glob(f"*{SUFFIX}")):
+        if path.name not in named:
+            raise PowercutError(
+                f"{path} is not in {golden.folder / MANIFEST}, so that nobody knows what it holds; "
+                "restore that, or take the image away."
+            )
     for field in golden.manifest.images:
         golden.image(field)

@@ -18,10 +18,11 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from powercut import atomic
+from powercut import atomic, moments
 from powercut.errors import PowercutError
 from powercut.geometry import Geometry
-from powercut.ops import key_text
+from powercut.jsonfields import demand_distinct
+from powercut.ops import key_bytes, key_text
 from powercut.trace import EngineOptions
 from powercut.wire import EngineField, GeometryField, Header, Key, OptionsField, Sha256
 from powercut.wirefault import Natural
@@ -148,11 +149,9 @@ class GoldenSet:
             with path.open("rb") as file:
                 data = lzma.LZMADecompressor(memlimit=1 << 30).decompress(file.read(), max_length=size + 1)
         except OSError as error:
-            raise PowercutError(
-                f"Cannot read {path}: {atomic.reason(error)}; record the set again."
-            ) from error
+            raise PowercutError(f"Cannot read {path}: {atomic.reason(error)}; restore it.") from error
         except (lzma.LZMAError, EOFError) as error:
-            raise PowercutError(f"{path} cannot be unpacked ({error}); record the set again.") from error
+            raise PowercutError(f"{path} cannot be unpacked ({error}); restore it.") from error
         if hashlib.sha256(data).hexdigest() != field.sha256:
             raise PowercutError(
                 f"{path} is not the image that was recorded: its SHA-256 differs; restore it."
@@ -187,7 +186,8 @@ def load(folder: Path) -> GoldenSet:
                 f"to {VERSION}: a newer powercut is needed."
             )
         found = GoldenSet(folder, msgspec.json.decode(text, type=GoldenField))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        demand_distinct(text)
+    except (msgspec.DecodeError, ValueError) as error:
         raise PowercutError(f"The golden set {folder} is damaged: {error}; see docs/formats.md.") from error
     _check(found)
     return found
@@ -199,12 +199,30 @@ def _check(found: GoldenSet) -> None:
     problem = ""
     if any(number >= len(manifest.entries) for store in manifest.contents for number in store):
         problem = "a store names an entry that is not there"
+    problem = next(filter(None, map(_entry_problem, manifest.entries)), problem)
+    names = [field.name for field in manifest.images]
+    if len(set(names)) != len(names):
+        problem = "two of its images have one name"
     for field in manifest.images:
         if max(field.holds, *field.allowed, 0) >= len(manifest.contents):
             problem = f"the image {field.name} names a store that is not there"
         problem = problem or geometry_of(field).problem() or ""
     if problem:
-        raise PowercutError(f"The golden set {found.folder} is damaged: {problem}; record it again.")
+        raise PowercutError(f"The golden set {found.folder} is damaged: {problem}; restore {MANIFEST}.")
+
+
+def _entry_problem(entry: EntryField) -> str:
+    """Why no store can have this entry; empty: it may."""
+    try:
+        same = key_text(key_bytes(entry.key)) == entry.key
+    except ValueError as error:
+        return str(error)
+    if not same:
+        return f"the key {entry.key!r} is not spelt as keys are"
+    if entry.time is not None and entry.time[1] >= moments.DAY_PS:
+        return f"the time of {entry.key} has {entry.time[1]} picoseconds into the day"
+    whole = entry.kind == "dictionary" or (entry.size is not None and entry.sha256 is not None)
+    return "" if whole else f"the value {entry.key} has no size or no SHA-256"
 
 
 def save(folder: Path, manifest: GoldenField, images: dict[str, bytes]) -> int:
