@@ -410,7 +410,7 @@ def test_an_image_is_taken_out_of_a_set(toy_sets: dict[str, Path], tmp_path: Pat
         (lambda folder: edit(folder, entries=entries(folder, key="%61")), "not spelt"),
         (lambda folder: edit(folder, entries=entries(folder, time=[1, 2**62])), "picoseconds into the day"),
         (lambda folder: edit(folder, entries=entries(folder, kind="value", sha256=None)), "no SHA-256"),
-        (double, "'version' twice"),
+        (lambda folder: double(folder, "version"), "'version' twice"),
         (lambda folder: shutil.copy(first_image(folder), folder / "more.img.xz"), "more.img.xz is not in"),
         (lambda folder: first_image(folder).write_bytes(b"no xz"), "cannot be unpacked"),
         (lambda folder: shutil.copy(*sorted(folder.glob("*.xz"))[:0:-1][:1], first_image(folder)), "SHA-256"),
@@ -433,9 +433,10 @@ def edit(folder: Path, **fields: object) -> None:
     (folder / "golden.json").write_text(json.dumps(text | fields))
 
 
-def double(folder: Path) -> None:
+def double(folder: Path, name: str) -> None:
+    """Has the manifest say one of its numbers twice."""
     text = (folder / "golden.json").read_text()
-    (folder / "golden.json").write_text(text.replace('"version": 1,', '"version": 1, "version": 1,', 1))
+    (folder / "golden.json").write_text(text.replace(f'"{name}": 1,', f'"{name}": 1, "{name}": 1,', 1))
 
 
 def images(folder: Path) -> list[Any]:
