@@ -31,8 +31,11 @@ def parse_claims(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, option) for name, _, option in parts)
 
 
-def unknown_claims(engine: str, claims: Iterable[tuple[str, str]], models: Collection[str]) -> list[str]:
-    """A sentence for each claim of an engine that means nothing. ``models``: names of device models."""
+def unknown_claims(
+    engine: str, claims: Iterable[tuple[str, str]], models: Collection[str], file_option: str = "--models"
+) -> list[str]:
+    """A sentence for each claim of an engine that means nothing. ``models``: names of device models;
+    ``file_option``: the one that names a file with more."""
     known = [*models, *sorted(DAMAGE | SILENT)]
     options = [one.name for one in fields(EngineOptions)]
     made = []
@@ -40,7 +43,7 @@ def unknown_claims(engine: str, claims: Iterable[tuple[str, str]], models: Colle
         if name not in known:
             made.append(
                 f"{engine} claims to survive {name!r}, which means nothing here: claims are "
-                f"{', '.join(known)}; a device model of your own is there with --models."
+                f"{', '.join(known)}; a device model of your own is there with {file_option}."
             )
         if option and option not in options:
             made.append(

@@ -125,6 +125,11 @@ def _builtin() -> dict[str, DeviceModel]:
 BUILTIN: Mapping[str, DeviceModel] = _builtin()
 
 
+def known_models(path: Path | None) -> dict[str, DeviceModel]:
+    """The built-in models and those of a file, where one is given. Raises PowercutError."""
+    return dict(BUILTIN) if path is None else {**BUILTIN, **load(path)}
+
+
 def named(names: Iterable[str], known: Mapping[str, DeviceModel] = BUILTIN) -> tuple[DeviceModel, ...]:
     """The models of these names, in that order. Raises PowercutError."""
     found = []

@@ -107,9 +107,10 @@ class Engine:
         """What the engine says it survives, on stores with these options; see claims.py."""
         return active(self._claims, options)
 
-    def unknown_claims(self, models: Collection[str]) -> list[str]:
-        """A sentence for each of its claims that means nothing; ``models``: names of device models."""
-        return unknown_claims(self.name, self._claims, models)
+    def unknown_claims(self, models: Collection[str], file_option: str = "--models") -> list[str]:
+        """A sentence for each of its claims that means nothing; ``models``: names of device models;
+        ``file_option``: the one that names a file with more."""
+        return unknown_claims(self.name, self._claims, models, file_option)
 
     @classmethod
     def load(cls, name: str) -> Engine:

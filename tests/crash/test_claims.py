@@ -61,6 +61,8 @@ def test_a_claim_with_a_wrong_letter_is_told_where_the_engine_is_run(
     assert told.returncode == 0
     assert "powercut: slot claims to survive 'disk51', which means nothing here" in told.stderr
     assert told.stderr.count("which means nothing") == 1
+    made = powercut_here("init", "--engine", "./typo.py:Typo")
+    assert (made.returncode, made.stderr.count("'disk51', which means nothing here")) == (0, 1)
 
 
 # --- full ------------------------------------------------------------------------------------------------

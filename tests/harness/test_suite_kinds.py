@@ -131,3 +131,28 @@ def test_a_device_model_of_ones_own_comes_out_of_a_file(pytester: pytest.Pyteste
     unknown = pytester.runpytest_inprocess(*options)
     unknown.assert_outcomes(failed=1)
     unknown.stdout.fnmatch_lines(["E *There is no device model 'mine'; there are nor, nand, *"])
+
+
+def test_a_claim_that_means_nothing_is_a_warning_told_once(pytester: pytest.Pytester) -> None:
+    (pytester.path / "mine.toml").write_text('[model.mine]\nprog_unit = 64\nprog_tears = ["first"]\n')
+    pytester.makepyfile(SMALL + SMALL.replace("small", "again"))
+    options = [toy("Boastful"), "--powercut-device=512x16", "--powercut-models=mine.toml"]
+    for more in ([], ["-n1"]):
+        result = pytester.runpytest_inprocess(*options, *more)
+        result.assert_outcomes(passed=2)
+        result.stdout.fnmatch_lines(
+            ["*PowercutWarning: page claims to survive 'disk51', which means nothing here: claims are nor, *"]
+        )
+        assert result.stdout.str().count("means nothing") == 1
+        assert "with --powercut-models." in result.stdout.str()
+    unknown = pytester.runpytest_inprocess(*options[:2])
+    assert unknown.stdout.str().count("means nothing") == 2
+
+
+def test_no_warning_comes_where_every_claim_is_known(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(SMALL)
+    result = pytester.runpytest_inprocess(
+        toy("Trusting"), "--powercut-device=512x16", "-Werror::powercut.errors.PowercutWarning"
+    )
+    assert not result.parseoutcomes().get("errors")
+    assert "PowercutWarning" not in result.stdout.str()

@@ -107,6 +107,13 @@ class Trusting(Page):
         return True
 
 
+class Boastful(Page):
+    """One letter of a claim is wrong, and one claim is of a device model that is not built in."""
+
+    version = "1+boastful"
+    claims = "disk51 mine"
+
+
 class Stillborn(Page):
     """Ends its process over an empty store."""
 

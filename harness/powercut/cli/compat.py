@@ -28,8 +28,7 @@ from powercut.compat.policy import Policy
 from powercut.compat.save import save_examples
 from powercut.compat.tornstates import TORN_KINDS, Torn
 from powercut.compat.unclaimed import Unclaimed, unclaimed_sides, unseen_sides
-from powercut.devices import BUILTIN, named
-from powercut.devices import load as load_models
+from powercut.devices import known_models, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.golden.workload import NAMES
@@ -137,7 +136,7 @@ def _torn(given: dict[str, Any]) -> Torn:
             f"Images are compared in the kinds prefix, torn and reorder, not {', '.join(wrong) or 'none'}; "
             "see --kinds."
         )
-    known = dict(BUILTIN) if given["models"] is None else {**BUILTIN, **load_models(given["models"])}
+    known = known_models(given["models"])
     names = list(known) if "all" in given["model"] else list(dict.fromkeys(given["model"]))
     if names and not asked:
         raise PowercutError(

@@ -13,7 +13,7 @@ import click
 from powercut.campaign import Tally
 from powercut.claims import is_claimed
 from powercut.cli.types import ENGINE, MODEL, Items, complete_words
-from powercut.devices import BUILTIN, DeviceModel, load, named
+from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.fault import CUTS_MAX, KINDS, Fault
@@ -153,9 +153,7 @@ def limit_options(command: F) -> F:
 def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Exploring:
     """Takes the options out of ``given``. Raises PowercutError."""
     one = {name: given.pop(name) for name in _NAMES}
-    known = dict(BUILTIN) if one["models"] is None else {**BUILTIN, **load(one["models"])}
-    for sentence in engine.unknown_claims(known):
-        click.echo(f"powercut: {sentence}", err=True)
+    known = tell_claims(engine, one["models"])
     kinds = one["kinds"]
     if not kinds:
         raise PowercutError(f"No kind of crash state is asked for; give --kinds some of {', '.join(KINDS)}.")
@@ -183,6 +181,17 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
     models = _models(one["model"], known, engine) if of_models else ()
     memory = (one["state_memory"] or 0) << 20
     return Exploring(kinds, models, explore, options, one["state_seconds"], memory)
+
+
+def tell_claims(engine: Engine, models: Path | None) -> dict[str, DeviceModel]:
+    """Says on standard error which claims mean nothing. Gives the device models back, those of the file too.
+
+    Raises PowercutError.
+    """
+    known = known_models(models)
+    for sentence in engine.unknown_claims(known):
+        click.echo(f"powercut: {sentence}", err=True)
+    return known
 
 
 def _models(asked: tuple[str, ...], known: dict[str, DeviceModel], engine: Engine) -> tuple[DeviceModel, ...]:

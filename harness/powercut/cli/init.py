@@ -10,7 +10,9 @@ import click
 
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
+from powercut.cli.exploring import tell_claims
 from powercut.cli.types import ENGINE
+from powercut.engine import Engine
 from powercut.suite.template import make
 
 
@@ -29,6 +31,7 @@ def init_command(folder: Path, engine: str, *, as_json: bool) -> int:
     A conftest.py that names the engine, tests, a workflow for CI and a README. No file is overwritten.
     """
     made = [str(path) for path in make(folder, engine)]
+    tell_claims(Engine.load(engine), None)
     command = f"pytest {shlex.quote(str(folder))}"
     if as_json:
         return answer({"files": made, "run": command})

@@ -11,7 +11,7 @@ import click
 
 from powercut.cli.answer import answer, engine_fields, json_option
 from powercut.cli.command import Group
-from powercut.devices import BUILTIN, RULES, DeviceModel, load
+from powercut.devices import RULES, DeviceModel, known_models
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.fault import KINDS
@@ -81,7 +81,7 @@ def _engine(name: str) -> dict[str, Any]:
 @json_option
 def models_command(path: Path | None, *, as_json: bool) -> int:
     """List the device models: what a device may leave behind when the power goes."""
-    known = dict(BUILTIN) if path is None else {**BUILTIN, **load(path)}
+    known = known_models(path)
     if as_json:
         return answer({"models": [_model(one) for one in known.values()]})
     width = max(map(len, known))

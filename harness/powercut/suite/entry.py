@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,9 +168,21 @@ def powercut_engine(request: pytest.FixtureRequest) -> Engine:
     from powercut.errors import PowercutError  # noqa: PLC0415
 
     try:
-        return Engine.load(name)
+        engine = Engine.load(name)
+        _warn_of_claims(engine, name, request.config)
     except PowercutError as error:
         return pytest.fail(str(error), pytrace=False)
+    return engine
+
+
+def _warn_of_claims(engine: Engine, name: str, config: pytest.Config) -> None:
+    """A warning for each claim of the engine that means nothing. Raises PowercutError."""
+    from powercut.devices import known_models  # noqa: PLC0415
+    from powercut.errors import PowercutWarning  # noqa: PLC0415
+
+    known = known_models(config.stash[KEY].settings.models_file)
+    for sentence in engine.unknown_claims(known, "--powercut-models"):
+        warnings.warn_explicit(sentence, PowercutWarning, name, lineno=1)
 
 
 @pytest.fixture(scope="session")

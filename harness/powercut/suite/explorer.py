@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from powercut.devices import BUILTIN, DeviceModel, load, named
+from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine, Facts
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
@@ -178,7 +178,7 @@ class Explorer:
     def _models(self, geometry: Geometry) -> tuple[DeviceModel, ...]:
         """The device models asked for, or those that the engine claims, that there are of a geometry."""
         settings = self.settings
-        known = dict(BUILTIN) if settings.models_file is None else {**BUILTIN, **load(settings.models_file)}
+        known = known_models(settings.models_file)
         if not set(settings.kinds) & {"torn", "reorder"}:
             return ()
         if "all" in settings.models:
