@@ -17,6 +17,7 @@ import msgspec
 
 from powercut.errors import PowercutError
 from powercut.geometry import Geometry
+from powercut.infile import read_whole
 
 #: What a write that is cut off may leave behind, in the order of the bits of ``enum pc_tear_rule``.
 RULES = ("bytes", "first", "units", "half", "bits", "zero", "garbage")
@@ -110,10 +111,12 @@ def parse(text: str, name: str) -> dict[str, DeviceModel]:
 def load(path: Path) -> dict[str, DeviceModel]:
     """The models of a file. Raises PowercutError."""
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(read_whole(path).decode("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise PowercutError(f"Cannot read the device models {path}: {reason}.") from error
+        raise PowercutError(
+            f"Cannot read the device models {path}: {reason}; name a TOML file, see docs/faults.md."
+        ) from error
 
 
 def _builtin() -> dict[str, DeviceModel]:

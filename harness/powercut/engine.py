@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ class Engine:
         path = _library(name)
         pointer = ffi.new("const struct pc_engine **")
         text = ffi.new("char[]", 512)
-        code = lib.pc_engine_load(str(path).encode(), pointer, text, 512)
+        code = lib.pc_engine_load(os.fsencode(path), pointer, text, 512)
         if code != 0:
             raise PowercutError(f"Cannot use {path} as an engine: {_text(text)}.")
         return cls(pointer[0], None, origin=name)
@@ -390,9 +391,11 @@ def _library(name: str) -> Path:
     """Where the engine's library is. Raises PowercutError."""
     if name.endswith(".py"):
         raise PowercutError(f"Which class of {name} is the engine? Name it too: {name}:Class.")
+    if not name:
+        raise PowercutError(f"No engine is named; there are {_built_in()}, and any library as ./libmine.so.")
     if "/" in name:
         path = Path(name).resolve()
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113 - of a name that is too long Path.is_file raises
             raise PowercutError(f"There is no engine library {name}; give the path of a shared library.")
         return path
     littlefs_library.prepare(name)
@@ -406,12 +409,15 @@ def _library(name: str) -> Path:
 
 
 def _unknown(name: str) -> str:
-    known = ", ".join(engine_names()) or "none"
     library = name if Path(name).suffix else f"{name}.so"
     return (
-        f"There is no built-in engine {name} (there are: {known}); a library is named by its path, as in "
-        f"--engine ./{library}."
+        f"There is no built-in engine {name} (there are: {_built_in()}); a library is named by its path, as "
+        f"in --engine ./{library}."
     )
+
+
+def _built_in() -> str:
+    return ", ".join(engine_names()) or "none"
 
 
 def _text(pointer: Any) -> str:

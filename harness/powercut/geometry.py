@@ -33,7 +33,7 @@ class Geometry:
         for name in ("read_size", "prog_size", "block_size", "block_count"):
             if not 1 <= getattr(self, name) <= _BLOCKS_MAX:
                 return f"{name} is {getattr(self, name)}, and must be 1 to {_BLOCKS_MAX}"
-        for name in ("read_size", "prog_size"):
+        for name in ("prog_size", "read_size"):
             if self.block_size % getattr(self, name):
                 return f"{name} {getattr(self, name)} does not divide block_size {self.block_size}"
         if self.erase_value is not None and not 0 <= self.erase_value <= 255:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from powercut.errors import PowercutError
 from powercut.geometry import DEVICE_MAX, Geometry
+from powercut.infile import read_whole
 from powercut_models import Row
 from powercut_models.image import ImageError, find_geometry, read_image
 
@@ -32,12 +33,10 @@ def load_image(path: Path, read_size: int, prog_size: int, erase: int | None) ->
     Raises PowercutError: not readable, no littlefs image, shorter than it says.
     """
     try:
-        if path.stat().st_size > DEVICE_MAX:
-            raise PowercutError(f"The image {path} has more than {DEVICE_MAX} bytes; none so large is taken.")
-        data = path.read_bytes()
+        data = read_whole(path, DEVICE_MAX)
     except OSError as error:
         raise PowercutError(
-            f"Cannot read the image {path}: {(error.strerror or str(error)).lower()}."
+            f"Cannot read the image {path}: {(error.strerror or str(error)).lower()}; name a littlefs image."
         ) from error
     try:
         block_size, superblock = find_geometry(data)

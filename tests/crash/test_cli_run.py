@@ -211,7 +211,24 @@ def test_a_ctrl_c_after_the_last_word_does_not_take_the_exit_code(tmp_path: Path
         (("--engine", "ditto", "--image", "text.so"), "text.so"),
         (("--engine", "ditto", "--tree", ".", "--image", "text.so"), "--tree"),
         (("--engine", "ditto", "--image", "text.so", "--block-size", "512"), "--block-size"),
+        (("--engine", "ditto", "--image", "/dev/zero"), "more than"),
+        (("--engine", "ditto", "--kinds", "torn", "--models", "/dev/zero"), "more than"),
         (("--colour",), "--colour"),
+        (("--engine", "./" + "long" * 1200), "no engine library"),
+        (("--engine", ""), "No engine is named"),
+        (("--engine",), "powercut run --help"),
+        (("--seconds", "nan"), "nan is no number"),
+        (("--seconds", "inf"), "--seconds"),
+        (("--state-seconds", "nan"), "nan is no number"),
+        (("--state-memory", str(10**21)), "--state-memory"),
+        (("--seed", str(2**64)), "--seed"),
+        (("--engine", "ditto", "--prog-size", "3"), "prog_size 3 does not divide"),
+        (("--depth", "3"), "ask for nested"),
+        (("--kinds", "torn", "--nested-kinds", "torn"), "--nested-kinds is for recoveries"),
+        (("--tree-files", "3"), "--tree-files says more of --tree,"),
+        (("--exhaustive-keys", "1"), "--exhaustive-keys says more of --exhaustive-ops,"),
+        (("--exhaustive-ops", "1", "--ops", "7"), "Both --ops and --exhaustive-ops"),
+        (("--tree", ".", "--traces", "7"), "Both --traces and --tree"),
     ],
 )
 def test_run_refuses_in_one_sentence_with_exit_code_2(
@@ -220,6 +237,27 @@ def test_run_refuses_in_one_sentence_with_exit_code_2(
     (tmp_path / "text.so").write_text("no library\n")
     assert named in refused(powercut_here("run", *arguments))
     assert [path.name for path in tmp_path.iterdir()] == ["text.so"]
+
+
+@pytest.mark.parametrize("where", [("--html", "."), ("--html", "none/page.html"), ("--save", "file/below")])
+def test_run_refuses_a_place_that_it_could_not_write_before_it_begins(
+    powercut_here: Powercut, tmp_path: Path, where: tuple[str, str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    sentence = refused(powercut_here("run", "--engine", "ditto", "--seconds", 3600, *where))
+    assert f"{where[1]}: " in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_library_whose_name_is_no_text_is_run_and_refused_by_init(
+    powercut_here: Powercut, liar: Liar, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"./non\xff.so")
+    (tmp_path / name).symlink_to(liar(None))
+    done = powercut_here("run", "--engine", name, "--traces", 1, "--ops", 2)
+    assert done.returncode == 0, done.stderr
+    assert "rename the file" in refused(powercut_here("init", "made", "--engine", name))
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize(("lie", "named"), [("NO_FORMAT", "UNSUPPORTED"), ("OLD_ABI", "ABI")])
@@ -234,9 +272,12 @@ def test_run_refuses_a_directory_that_holds_nothing(powercut_here: Powercut, tmp
     assert "empty" in refused(powercut_here("run", "--engine", "ditto", "--tree", "empty"))
 
 
-def test_run_says_where_a_violation_cannot_be_saved(powercut: Powercut, liar: Liar, tmp_path: Path) -> None:
+def test_run_says_where_a_violation_cannot_be_saved(
+    powercut_here: Powercut, liar: Liar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("powercut.cli.run.demand_folder", lambda *_: None)  # it could be written by then
     (tmp_path / "file").write_text("")
-    done = powercut(
+    done = powercut_here(
         "run", "--engine", liar("LATE"), "--traces", 1, "--ops", 20, "--seed", 1, "--save", "file/below"
     )
     assert done.returncode == 1

@@ -16,7 +16,7 @@ from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
 from powercut.cli.lists import Names, Numbers, commas
-from powercut.cli.types import ENGINE
+from powercut.cli.types import ENGINE, Seconds
 from powercut.crashbench import (
     BLOCK_SIZES,
     ENGINES,
@@ -132,7 +132,7 @@ All by processor time of one core, but for threads. times: by the first row of t
               ", ".join(f"{kind}: {model}" for kind, model in MODELS.items()) + ").")  # fmt: skip
 @click.option("--block-sizes", type=Numbers(256, 65_536), default=commas(BLOCK_SIZES), show_default=True,
               help="Bytes in a block.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(0.01), default=0.5, show_default=True,
+@click.option("--seconds", type=Seconds(0.01), default=0.5, show_default=True,
               help="How long each figure is measured; one pass at least.")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print the tables as docs/measurements.md has them.")
 @json_option

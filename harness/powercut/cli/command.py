@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -42,6 +43,11 @@ class Command(click.Command):
         self.slow = tuple(slow)
         self.exits = {0: "the command did its work"} | dict(exits or {}) | COMMON_EXITS
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments; what is wrong with them names this command, whose help is the way out."""
+        with _named(ctx):
+            return super().parse_args(ctx, args)
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Usage, what it does, arguments, options, examples, exit codes."""
         self.format_usage(ctx, formatter)
@@ -59,6 +65,11 @@ class Group(click.Group):
     """A command that has others; its own help shows the first example of each."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As of Command."""
+        with _named(ctx):
+            return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -81,6 +92,16 @@ class Group(click.Group):
         commands = [self.get_command(ctx, name) for name in self.list_commands(ctx)]
         lines = [(*one.examples, *one.slow)[0] for one in commands if isinstance(one, Command)]
         _write_lines(formatter, "Examples", lines)
+
+
+@contextlib.contextmanager
+def _named(ctx: click.Context) -> Iterator[None]:
+    """A usage error that names no command, as click's parser raises it, names this one."""
+    try:
+        yield
+    except click.UsageError as error:
+        error.ctx = error.ctx or ctx
+        raise
 
 
 def meant(word: str, known: Iterable[str]) -> str:

@@ -19,7 +19,7 @@ from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
 from powercut.cli.exploring import Kinds
 from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
-from powercut.cli.types import ENGINE
+from powercut.cli.types import ENGINE, SEED, Seconds
 from powercut.compat import policy as policies
 from powercut.compat.campaign import GEOMETRIES, Campaign, Plan
 from powercut.compat.cells import CELLS, SIDES, Cell, Counts, Example, Matrix
@@ -59,7 +59,7 @@ UNACCEPTABLE, INTERRUPTED = 1, 130
 @click.option(
     "--ops", type=click.IntRange(1, 10_000), default=40, show_default=True, help="In each of these."
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same gives the same.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="The same gives the same.")
 @click.option(
     "--bases", type=click.IntRange(0), default=32, show_default=True, help="Cut images to be written on."
 )
@@ -83,7 +83,7 @@ UNACCEPTABLE, INTERRUPTED = 1, 130
 @geometry_options
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes (one per processor).")
 @click.option("--save", type=FOLDER, metavar="FOLDER", help="Keep examples there, as a golden set.")
-@click.option("--hang", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to wait.")
+@click.option("--hang", type=Seconds(0.1), default=10.0, show_default=True, help="Seconds to wait.")
 @json_option
 def compat_command(**given: Any) -> int:
     """Have two builds read each other's images, closed and cut, and write on in them.

@@ -12,7 +12,8 @@ import click
 
 from powercut.campaign import Tally
 from powercut.claims import is_claimed
-from powercut.cli.types import ENGINE, MODEL, Items, complete_words
+from powercut.cli.ahead import given_in_vain
+from powercut.cli.types import ENGINE, MEMORY, MODEL, Items, Seconds, complete_words
 from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -123,14 +124,12 @@ def exploring_options(command: F) -> F:
         click.option("--keep-unread", is_flag=True, help="Judge what differs in unread bytes alone as well."),
         click.option(
             "--state-seconds",
-            type=click.FloatRange(0.5),
+            type=Seconds(0.5),
             default=60.0,
             show_default=True,
             help="A state that takes longer is a hang.",
         ),
-        click.option(
-            "--state-memory", type=click.IntRange(16), help="MiB that one state may take (no bound)."
-        ),
+        click.option("--state-memory", type=MEMORY, help="MiB that one state may take (no bound)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -140,10 +139,8 @@ def exploring_options(command: F) -> F:
 def limit_options(command: F) -> F:
     """What one crash state may take, for the commands on saved traces."""
     options = (
-        click.option("--state-seconds", type=click.FloatRange(0.5), help="For one state (the trace's)."),
-        click.option(
-            "--state-memory", type=click.IntRange(16), help="MiB that one state may take (the trace's)."
-        ),
+        click.option("--state-seconds", type=Seconds(0.5), help="For one state (the trace's)."),
+        click.option("--state-memory", type=MEMORY, help="MiB that one state may take (the trace's)."),
     )
     for option in reversed(options):
         command = option(command)
@@ -162,6 +159,9 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
     nested = one["nested_kinds"]
     if set(nested) - {"prefix", "torn", "reorder"}:
         raise PowercutError("Recovery is cut in the kinds prefix, torn and reorder; see --nested-kinds.")
+    in_vain = "" if "nested" in kinds else given_in_vain("depth", "nested_kinds")
+    if in_vain:
+        raise PowercutError(f"{in_vain} is for recoveries that are cut; ask for nested with --kinds as well.")
     if one["reader"] is not None:
         Engine.load(one["reader"])
     explore = Explore(

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from powercut.again import engine_option
 from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.ahead import demand_folder
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
@@ -22,7 +23,7 @@ from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.report import report_json, report_text
 from powercut.cli.run import default_jobs
 from powercut.cli.show import Progress
-from powercut.cli.types import ENGINE
+from powercut.cli.types import ENGINE, Seconds
 from powercut.corpus import OPS_MAX
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -84,7 +85,7 @@ class Request:
 @click.option("--engine", type=ENGINE, default="skink", help="A name, or ./library.so.")
 @exploring_options
 @click.option("--instrumented", type=FOLDER, help="The same engine, compiled with -fsanitize=fuzzer-no-link.")
-@click.option("--seconds", type=click.FloatRange(1), default=60, show_default=True, help="Fuzz for so long.")
+@click.option("--seconds", type=Seconds(1), default=60, show_default=True, help="Fuzz for so long.")
 @click.option("--ops", type=click.IntRange(1, OPS_MAX), default=24, show_default=True, help="In an input.")
 @click.option("--seed", type=click.IntRange(1, 2**31), help="Of the fuzzer's draws (drawn, printed).")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processors to use (all).")
@@ -110,6 +111,7 @@ def fuzz_command(**given: Any) -> int:
         )
     engine = Engine.load(given["engine"])
     request = Request(exploring=take_exploring(given, engine, given["seed"]), **given)
+    demand_folder(request.save, "--save")
     plan = request.plan(engine)
     with Console(stderr=True).status("building the fuzzer"):
         target = build(plan, request.engine, request.instrumented)

@@ -14,13 +14,14 @@ import click
 
 from powercut.again import engine_option
 from powercut.campaign import Campaign, Plan, Tally
+from powercut.cli.ahead import demand_folder, demand_one, demand_page, demand_partners
 from powercut.cli.answer import INTERRUPTED, answer, json_option
 from powercut.cli.command import Command
 from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.page import both, command_line, write_page
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
-from powercut.cli.types import ENGINE
+from powercut.cli.types import ENGINE, SEED, Seconds
 from powercut.cli.workloads import (
     GEOMETRY,
     Exhaustive,
@@ -51,6 +52,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path)
 
 SHAPE_OPTIONS = ("block_size", "block_count", "prog_size", "read_size", "erase_value")
+
+
+#: Options that say more of another one.
+_NEEDS = {
+    "tree_files": "tree",
+    "tree_bytes": "tree",
+    "exhaustive_keys": "exhaustive_ops",
+    "exhaustive_below": "exhaustive_ops",
+    "exhaustive_sizes": "exhaustive_ops",
+    "exhaustive_kinds": "exhaustive_ops",
+}
+
+#: Options that mean nothing beside others.
+_AGAINST = {"ops": ("exhaustive_ops", "tree"), "traces": ("tree",), "seconds": ("tree",)}
 
 
 class EraseValue(click.ParamType[int | None]):
@@ -181,9 +196,9 @@ def geometry_options(command: F) -> F:
     exits={0: "every crash state held", 1: "a promise is broken"},
 )
 @click.option("--traces", type=click.IntRange(1), help="How many traces (100 if --seconds is not given).")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Begin new traces for so long.")
+@click.option("--seconds", type=Seconds(0.1), help="Begin new traces for so long.")
 @click.option("--ops", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="In each.")
-@click.option("--seed", type=click.IntRange(0), help="The same gives the same traces (drawn, printed).")
+@click.option("--seed", type=SEED, help="The same gives the same traces (drawn, printed).")
 @click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
 @exploring_options
 @geometry_options
@@ -203,8 +218,13 @@ def run_command(**given: Any) -> int:
     """Run workloads on an engine, cut the power after every device event, recover, compare with the model.
 
     With --kinds and --model also torn and reordered writes, cuts of the recovery, damage and full devices."""
+    demand_partners(_NEEDS)
+    demand_one(_AGAINST)
     engine = Engine.load(given["engine"])
     request = _request(given, engine)
+    demand_folder(request.save, "--save")
+    if request.html is not None:
+        demand_page(request.html)
     source = make_source(request, engine)
     plan = make_plan(request, source)
     history = History()

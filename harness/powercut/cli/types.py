@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -70,6 +72,20 @@ class ModelName(click.ParamType[str]):
         return _beginning((*BUILTIN, "all"), incomplete)
 
 
+class Seconds(click.FloatRange):
+    """Seconds, ``least`` or more."""
+
+    def __init__(self, least: float) -> None:
+        super().__init__(least, SECONDS_MAX)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; nan is none, though no range is against it."""
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
 def complete_words(words: Sequence[str], incomplete: str) -> Items:
     """The next of some words with commas between them."""
     before, comma, last = incomplete.rpartition(",")
@@ -80,6 +96,15 @@ def complete_words(words: Sequence[str], incomplete: str) -> Items:
 def _beginning(words: Iterable[str], incomplete: str) -> Items:
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
+
+#: More is longer than anybody waits: some thirty years.
+SECONDS_MAX = 1e9
+
+#: A seed: what a trace's fields, and C, take.
+SEED = click.IntRange(0, 2**64 - 1)
+
+#: MiB that a process may take.
+MEMORY = click.IntRange(16, 2**31 - 1)
 
 ENGINE = EngineName()
 TRACE = TraceFile()

@@ -35,6 +35,10 @@ def make(folder: Path, engine: str) -> list[Path]:
     texts = _texts(folder, engine)
     try:
         atomic.write_all(folder, {name: text.encode() for name, text in texts.items()})
+    except UnicodeEncodeError as error:
+        raise PowercutError(
+            f"The engine {engine} has a name that is no text, and conftest.py is to name it; rename the file."
+        ) from error
     except OSError as error:
         raise PowercutError(f"Cannot write {folder}: {atomic.reason(error)}; name another folder.") from error
     return [folder / name for name in FILES]
