@@ -310,8 +310,12 @@ def test_a_cut_tells_what_was_lost_torn_and_survived() -> None:
     assert "lost: device events 2 to 4 and 6. The other 2 survived." in lost
     under_way = cut_words(Cut(3, tear=Tear("first", 4, 2)), events)
     assert (
-        "Device event 4 (prog of 16 bytes at block 3, offset 0), which was under way, was torn" in under_way
+        "The power went during device event 4 of 8 (prog of 16 bytes at block 3, offset 0), which was torn"
+        in under_way
     )
+    assert "The 3 before it survived." in under_way
+    assert cut_words(Cut(0, tear=Tear("first")), events).startswith("The power went during device event 1")
+    assert "event 3 of the recovery, which was torn" in cut_words(Cut(2, tear=Tear("first", 4, 2)), None)
     before = cut_words(Cut(3, lost=(0,), tear=Tear("half", 4, 2, back=1)), events)
     assert "Device event 3 (prog of 16 bytes at block 2, offset 0) was torn" in before
     assert "The other 1 survived" in before

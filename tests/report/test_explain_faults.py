@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from powercut import devices
 from powercut.engine import FILL_KEY, Engine
 from powercut.explorer import ExploreOptions
-from powercut.fault import KINDS, Cut, Damage, Fault
+from powercut.fault import KINDS, Cut, Damage, Fault, Tear
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
 from powercut.replay import Replay, reasoned, replay
@@ -22,9 +23,9 @@ from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell
 from powercut.run import record
-from powercut.trace import EngineRef, Trace
+from powercut.trace import EngineRef, Trace, load
 
-from .conftest import Mutant
+from .conftest import ROOT, Mutant
 from .test_explain import told_text
 
 SKINK = Engine.load("skink")
@@ -209,3 +210,73 @@ def test_damage_is_not_called_a_power_cut(mutant: Mutant) -> None:
         assert "The mount after the damage wrote nothing." in text
     assert "power goes" not in page.partition("<script")[0].partition("Words")[0]
     assert "1 key differs" in said
+    assert "the power goes" not in said
+    assert "✗ the damage" in said
+
+
+# --- the time line of the terminal -------------------------------------------------------------------------
+
+
+def line_of(story: Story) -> list[str]:
+    """The time line, without any colour."""
+    text = told_text(story).partition("Time line\n")[2].partition("\n\n")[0]
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def story_at(*cuts: Cut, kind: str, model: str = "") -> Story:
+    return story_of(Fault(kind, cuts, None, model))
+
+
+def test_the_time_line_tells_without_colours_what_was_lost_torn_and_never_happened() -> None:
+    first = '0 set "a/b" to "one" OK '
+    assert line_of(story_at(Cut(2), kind="prefix"))[0].startswith(first + "1□ 2┃ ⚡ 3■ ")
+    at_the_start = line_of(story_at(Cut(0), kind="prefix"))
+    assert at_the_start[0].startswith(first + "⚡ 1□ 2┃ ")
+    assert "⚡ the power goes; what is behind it never happened" in at_the_start[-1]
+    lost = line_of(story_at(Cut(2, lost=(0,)), kind="reorder", model="disk512"))
+    assert lost[0].startswith(first + "1□✕ 2┃ ⚡ 3■ ")
+    assert lost[-1].endswith("✕ lost")
+    torn = line_of(story_at(Cut(0, tear=Tear("first", 16, 1)), kind="torn", model="nor"))
+    assert torn[0].startswith(first + "⚡ 1□½ 2┃ ")
+    assert torn[-1].endswith("½ torn")
+    end = [step.events.stop for step in story_at(Cut(0), kind="prefix").steps]
+    assert line_of(story_at(Cut(end[0]), kind="prefix"))[0].endswith(f"{end[0]}┃ ⚡")
+    whole = line_of(story_at(Cut(end[-1]), kind="prefix"))
+    assert "never happened" not in whole[-1]
+
+
+def test_the_time_line_goes_on_through_each_recovery_to_its_cut() -> None:
+    with record(TRACE, SKINK) as run:
+        at = next(at for at in range(run.event_count) if events_of(run, at) > 1)
+    nested = line_of(story_at(Cut(at), Cut(1), Cut(0), kind="nested"))
+    rows = [line for line in nested if line.startswith("recovery after")]
+    assert re.fullmatch("recovery after cut 1 1[■□┃] ⚡", rows[0])
+    assert rows[1] == "recovery after cut 2 ⚡"
+
+
+def test_a_cut_that_is_in_no_operation_has_a_row_of_its_own() -> None:
+    empty = replace(TRACE, operations=(), fault=Fault("full", (Cut(0),)))
+    said = line_of(tell(empty, SKINK, Replay(empty, None, 0, "")))
+    assert said[0] == "no operations ✗"
+    assert any(line.startswith("removal of what filled the device 1") for line in said)
+    assert "✗ the device is full" in said[-1]
+
+
+def test_what_fills_a_device_is_not_called_as_it_was_at_the_start(liar: Mutant) -> None:
+    library = liar("REMOVE_NEEDS_ROOM")
+    engine = Engine.load(library)
+    reference = EngineRef(engine.name, engine.version)
+    trace = Trace(Geometry(16, 16, 128, 4, 0xFF), (), reference, fault=Fault("full", (Cut(0),)))
+    story = tell(trace, engine, replay(trace, library, isolated=False))
+    kinds = [owner.kind for owner in story.snapshot("cut").owners.values()]
+    assert set(kinds) == {"filled"}
+    assert "F written to fill the device up" in told_text(story)
+
+
+def test_what_arrived_in_part_belongs_to_the_operation_that_wrote_it(liar: Mutant) -> None:
+    library = liar("NO_HEAD_SUM")
+    trace = load(ROOT / "traces" / "liar-no-head-sum-torn.trace.json")
+    story = tell(trace, Engine.load(library), replay(trace, library, isolated=False))
+    assert story.fault is not None
+    torn = story.events[story.fault.cuts[0].at]
+    assert story.snapshot("cut").owners[torn.block].kind == "now"

@@ -12,6 +12,8 @@ from powercut.faultwords import listed, tear_words
 
 def cut_words(cut: Cut, events: Sequence[Event] | None) -> str:
     """Where a cut is, what survived it, what did not. ``events``: of the run; None: of a recovery."""
+    if cut.tear is not None and not cut.tear.back:
+        return _under_way(cut, events)
     total = "" if events is None else f" of {len(events)}"
     place = "" if events is None or cut.at == 0 else f" ({events[cut.at - 1]})"
     where = f"after device event {cut.at}{total}{place}" if cut.at else "before the first device event"
@@ -27,8 +29,22 @@ def cut_words(cut: Cut, events: Sequence[Event] | None) -> str:
     if cut.tear is not None:
         number = cut.at - cut.tear.back
         what = f" ({events[number]})" if events is not None and number < len(events) else ""
-        under_way = ", which was under way," if cut.tear.back == 0 else ""
-        words += f" Device event {number + 1}{what}{under_way} was torn: {tear_words(cut.tear)}."
+        words += f" Device event {number + 1}{what} was torn: {tear_words(cut.tear)}."
+    return words
+
+
+def _under_way(cut: Cut, events: Sequence[Event] | None) -> str:
+    """Of a cut in the middle of an event."""
+    assert cut.tear is not None
+    place = f" of {len(events)}" if events is not None else " of the recovery"
+    what = f" ({events[cut.at]})" if events is not None and cut.at < len(events) else ""
+    words = f"The power went during device event {cut.at + 1}{place}{what}, which was torn: "
+    words += f"{tear_words(cut.tear)}."
+    if cut.lost:
+        words += f" Not yet synced, and lost: {_events([number + 1 for number in cut.lost])}."
+    before = cut.at - len(cut.lost)
+    if before:
+        words += f" The {'one' if before == 1 else before} before it survived."
     return words
 
 

@@ -15,6 +15,7 @@ from powercut.report.owners import FREE, Owner, OwnerTracker
 T = TypeVar("T")
 
 RECOVERY = Owner("now", "the recovery")
+FILLED = Owner("filled", "what filled the device")
 
 #: Frames of one film; of a longer run those before the cut are left out from the start.
 FRAMES_MAX = 2000
@@ -31,6 +32,7 @@ class Frame:
 
     ``owners`` and ``blocks`` are what is new since the frame before: whose a block is, and its bytes by their
     number in ``Film.versions``. ``problem``: what the format's reader says against the whole image.
+    ``stage``: what an event of a recovery is done in.
     """
 
     phase: str
@@ -45,6 +47,7 @@ class Frame:
     owners: dict[int, Owner] = field(default_factory=dict)
     blocks: dict[int, int] = field(default_factory=dict)
     problem: str = ""
+    stage: str = ""
 
 
 @dataclass(slots=True)
@@ -147,10 +150,12 @@ def film_run(maker: FilmMaker, run: Run, cut: Cut, ops: list[int | None], writer
         maker.add(frame, run.image(index + 1), touched(event), None if op is None else writers[op])
 
 
-def film_cut(maker: FilmMaker, cut: Cut, words: str, op: int | None, image: bytes) -> None:
-    """The cut, and what it leaves."""
+def film_cut(
+    maker: FilmMaker, cut: Cut, words: str, op: int | None, image: bytes, writer: Owner | None
+) -> None:
+    """The cut, and what it leaves; ``writer``: of what changes with it."""
     maker.film.cuts.append(len(maker.film.frames))
-    maker.add(Frame("cut", "cut", cut.at, words, op), image, None)
+    maker.add(Frame("cut", "cut", cut.at, words, op), image, None, writer)
 
 
 def film_recovery(maker: FilmMaker, run: Run, stage: Sequence[str], cut: Cut | None) -> None:
@@ -176,7 +181,7 @@ def event_frame(phase: str, index: int, event: Event, op: int | None, fate: str,
     """The frame of one event, without what it changes."""
     block = None if event.kind == "sync" else event.block
     words = f"{event}, {stage}" if stage else str(event)
-    return Frame(phase, event.kind, index + 1, words, op, fate, block, event.off, event.size)
+    return Frame(phase, event.kind, index + 1, words, op, fate, block, event.off, event.size, stage=stage)
 
 
 def touched(event: Event) -> set[int]:

@@ -21,6 +21,7 @@ KINDS: Final[dict[str, str]] = {
     "orphan": "a pair that the list has and the tree has not (any more)",
     "now": "written by the operation at hand, or by the recovery",
     "earlier": "written by an earlier operation",
+    "filled": "written to fill the device up",
     "kept": "as it was at the start",
     "stale": "free, with old bytes in it",
     "free": "free and erased",

@@ -29,8 +29,8 @@ BYTES_MAX: Final = 24 << 20
 
 #: The mark of each kind of owner in a map, for those who see no colour.
 MARKS: Final = {
-    "root": "R", "pair": "D", "value": "V", "orphan": "O", "now": "N", "earlier": "E", "kept": "K",
-    "stale": "·", "free": "",
+    "root": "R", "pair": "D", "value": "V", "orphan": "O", "now": "N", "earlier": "E", "filled": "F",
+    "kept": "K", "stale": "·", "free": "",
 }  # fmt: skip
 
 

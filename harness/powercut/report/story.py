@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from powercut.engine import PROBE_KEY, Engine, EngineRefusedError, Event, Run
 from powercut.errors import PowercutError
@@ -18,7 +19,17 @@ from powercut.report.cause import Cause, cause_of
 from powercut.report.contents import Contents, compare_contents
 from powercut.report.cuts import fails
 from powercut.report.decode import Both, Line, block_lines, side_by_side
-from powercut.report.film import Film, FilmMaker, Frame, fate, film_cut, film_recovery, film_run
+from powercut.report.film import (
+    FILLED,
+    RECOVERY,
+    Film,
+    FilmMaker,
+    Frame,
+    fate,
+    film_cut,
+    film_recovery,
+    film_run,
+)
 from powercut.report.fulldevice import FullDevice
 from powercut.report.owners import Owner, Reading, read_device
 from powercut.run import initial_rows, record
@@ -110,6 +121,17 @@ class Story:
     def violation(self) -> Violation | None:
         """The broken promise, if there is one."""
         return self.shown.violation
+
+    @property
+    def cut_step(self) -> int | None:
+        """The operation to which the (first) cut is told: among or behind its events; where there are none
+        before it, in front of the next ones. None: to none."""
+        if self.film is None:
+            return None
+        some = [step for step in self.steps if step.events]
+        among = (step.index for step in some if step.events.start < self.at <= step.events.stop)
+        before = (step.index for step in some if self.at <= step.events.start)
+        return next(chain(among, before), None)
 
     def snapshot(self, name: str) -> Snapshot:
         """A snapshot by its name."""
@@ -251,7 +273,16 @@ class _Teller:
                     film_recovery(maker, recovery, ["in the recovery"] * recovery.event_count, cut)
             last = number == len(cuts) - 1
             image = self._crash if last else self._run.fault_image(shorter(self._fault, number + 1))
-            film_cut(maker, cut, self._cut_words(number), self._hand, image)
+            film_cut(maker, cut, self._cut_words(number), self._hand, image, self._cut_writer(number, cut))
+
+    def _cut_writer(self, number: int, cut: Cut) -> Owner | None:
+        """Whose a block is that a cut changes; None: whose it was."""
+        if self._fault.kind == "full" and number == 0:
+            return FILLED
+        if cut.tear is None or cut.lost:
+            return None
+        hand = self._run.position(cut.at - cut.tear.back)[0] if number == 0 else len(self._writers)
+        return self._writers[hand] if hand < len(self._writers) else RECOVERY if number else None
 
     def _cut_words(self, number: int) -> str:
         if self._shown.violation is not None and self._shown.violation.fault is None:

@@ -15,22 +15,16 @@ from powercut.report import owners, words
 from powercut.report.cause import Cause
 from powercut.report.decode import Line, folded
 from powercut.report.page import MARKS, shown_blocks
-from powercut.report.story import Compared, Snapshot, Step, Story
-
-#: Operations before the one at hand, and behind it, that are shown.
-BEFORE, BEHIND = 8, 2
+from powercut.report.story import Compared, Snapshot, Story
+from powercut.report.timeline import time_line
 
 #: Lines that are the same on both sides, around those that differ.
 AROUND = 2
 
 _COLOURS = {
     "root": "magenta", "pair": "blue", "value": "yellow", "orphan": "red", "now": "yellow",
-    "earlier": "blue", "kept": "magenta", "stale": "dim", "free": "dim",
+    "earlier": "blue", "filled": "cyan", "kept": "magenta", "stale": "dim", "free": "dim",
 }  # fmt: skip
-
-_FATES = {"whole": "", "lost": "red strike", "torn": "red underline", "never": "dim"}
-_MORE = {"lost": "struck out: lost", "torn": "underlined: torn"}
-_EVENTS = {"prog": "■", "erase": "□", "sync": "┃"}
 
 
 def print_story(story: Story, console: Console) -> None:
@@ -53,7 +47,7 @@ def _sections(story: Story) -> Iterator[tuple[str, RenderableType]]:
     if story.cause is not None and story.cause.sentence:
         yield "Why", _why(story.cause)
     yield "What happened", _narrative(story)
-    yield "Time line", _time_line(story)
+    yield "Time line", time_line(story)
     if story.contents is not None and story.contents.rows:
         yield "Expected and found", _contents(story)
     if story.film is not None:
@@ -81,45 +75,6 @@ def _narrative(story: Story) -> RenderableType:
     for title, text in words.narrative(story):
         table.add_row(Text(title), Text(text))
     return table
-
-
-# --- the time line -------------------------------------------------------------------------------------
-
-
-def _time_line(story: Story) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", style="dim", no_wrap=True)
-    table.add_column(ratio=3)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=4)
-    hand = next((step.index for step in story.steps if step.place == "at hand"), 0)
-    first, last = max(hand - BEFORE, 0), hand + BEHIND + 1
-    if first:
-        table.add_row("", Text(f"… {first} operations before", "dim"), "", "")
-    for step in story.steps[first:last]:
-        style = {"at hand": "bold", "after": "dim"}.get(step.place, "")
-        table.add_row(str(step.index), Text(step.words, style), Text(step.code, style), _marks(story, step))
-    if last < len(story.steps):
-        table.add_row("", Text(f"… {len(story.steps) - last} operations behind", "dim"), "", "")
-    legend = "■ prog  □ erase  ┃ sync  ⚡ the power goes  dim: never happened"
-    more = [text for name, text in _MORE.items() if name in story.fates]
-    return Group(table, Text("  ".join([legend, *more]), "dim"))
-
-
-def _marks(story: Story, step: Step) -> Text:
-    """Each event as its number and mark; the cut where it is."""
-    text = Text()
-    state = None if story.fault is None else story.at
-    for number in step.events:
-        if number == state and number > step.events.start:
-            text.append("⚡ ", "bold red")
-        event = story.events[number]
-        style = _FATES[story.fates[number]]
-        text.append(f"{number + 1}{_EVENTS[event.kind]}", style)
-        text.append(" ")
-    if state is not None and len(step.events) and state == step.events.stop:
-        text.append("⚡", "bold red")
-    return text
 
 
 # --- the store and the blocks -----------------------------------------------------------------------------
@@ -159,7 +114,7 @@ def _maps(story: Story) -> RenderableType:
         "  ".join(f"{MARKS[kind] or '_'} {text}" for kind, text in owners.KINDS.items() if kind in kinds)
     )
     if story.littlefs:
-        legend.append("  underlined: the valid block of a pair")
+        legend.append("  a small letter: the block of a pair that is not valid")
     legend.stylize("dim")
     return Group(table, legend)
 
@@ -171,8 +126,9 @@ def _map(snapshot: Snapshot, cells: list[tuple[int, int]]) -> Text:
             text.append(f" {first}…{last} free ", "dim")
             continue
         owner = snapshot.owners[first]
-        style = _COLOURS[owner.kind] + (" bold underline" if owner.speaks else "")
-        text.append(MARKS[owner.kind] or "_", style)
+        mark = MARKS[owner.kind] or "_"
+        style = _COLOURS[owner.kind] + (" bold" if owner.speaks else "")
+        text.append(mark.lower() if owner.speaks is False else mark, style)
     return text
 
 
