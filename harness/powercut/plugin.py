@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from powercut.engine import Engine
 from powercut.replay import Replay, replay
 from powercut.suite.entry import engines_for
 from powercut.suite.options import switched
 from powercut.suite.state import KEY
 from powercut.trace import SUFFIX, Trace, load
+from powercut.tryout import load_engine
 
 __all__ = ["pytest_collect_file"]
 
@@ -66,7 +66,7 @@ class TraceItem(pytest.Item):
         """The engine to replay on: of those of the session the one of that name, else the built-in one."""
         names = engines_for(self) if KEY in self.config.stash else []
         return next(
-            (name for name in names if Engine.load(name).name == trace.engine.name), trace.engine.name
+            (name for name in names if load_engine(name).name == trace.engine.name), trace.engine.name
         )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:

@@ -114,6 +114,8 @@ def load_class(name: str) -> PythonEngine:
     try:
         engine = getattr(_module(where), attribute)()
         problem = _flaw(engine)
+    except SystemExit as error:
+        problem = f"to load it ends the process: exit code {error.code or 0}"
     except Exception as error:
         problem = _reason(error)
     if problem:
@@ -152,6 +154,8 @@ def _reason(error: Exception) -> str:
 
 def _module(where: str) -> Any:
     if not where.endswith(".py"):
+        if not where or "/" in where or where.startswith("."):
+            raise ImportError("an engine in Python is named ./file.py:Class or module:Class")
         return importlib.import_module(where)
     path = Path(where).resolve()
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -81,6 +81,20 @@ def test_run_violated_exits_with_1_and_saves_a_trace_that_replays(
     assert (load(path).expect.verdict, load(path).engine.version) == ("held", "0.1.0")
 
 
+def test_each_line_of_a_run_says_what_was_left_of_its_kind_and_is_not_called_exhaustive(
+    powercut: Powercut, liar: Liar
+) -> None:
+    ask = ("run", "--engine", liar("LATE"), "--traces", 1, "--ops", 20, "--seed", 1, "--no-shrink")
+    ask += ("--kinds", "prefix,full")
+    states = report(powercut(*ask, "--json"))["crash_states"]
+    lines = powercut(*ask).stdout.splitlines()[1:3]
+    assert states["prefix"]["left"] > 0
+    for line, row in zip(lines, (states["prefix"], states["full"]), strict=True):
+        assert f"{row['total']:,} crash states" in line
+        assert (f", {row['left']:,} left" in line) == (row["left"] > 0)
+        assert ("not exhaustive" in line) == (not row["exhaustive"])
+
+
 def test_run_prints_its_seed_where_none_was_given(powercut: Powercut) -> None:
     first = powercut("run", "--engine", "ditto", "--traces", 1, "--ops", 5)
     assert first.returncode == 0

@@ -117,6 +117,11 @@ def test_a_library_that_ends_the_process_when_it_is_loaded_is_told(
     assert "to load it ends the process: SIGABRT" in words
 
 
+@pytest.mark.parametrize("name", [":", ":Mine", "./mine:Mine", "/tmp:Mine", ".mine:Mine"])
+def test_a_name_of_another_form_is_told_with_the_form_of_one(powercut_here: Powercut, name: str) -> None:
+    assert "is named ./file.py:Class or module:Class" in sentence(powercut_here(*RUN, "--engine", name))
+
+
 @pytest.mark.parametrize(
     ("name", "way_out"),
     [
@@ -136,6 +141,7 @@ def test_a_name_that_is_no_engine_is_told_with_the_name_that_would_be(
     [
         ("class Mine: pass", "it has no name"),
         ("raise ValueError('no')", "mine.py, line 1"),
+        ("raise SystemExit", "to load it ends the process: exit code 0"),
         ("class Mine:\n    def __init__(self): 1 / 0", "ZeroDivisionError: division by zero"),
         ("from twin import Twin\nclass Mine(Twin): capabilities = {'flying'}", "no capability 'flying'"),
         (

@@ -400,6 +400,38 @@ def test_an_engine_that_ends_its_process_over_an_empty_store_fails_one_test(
     )
 
 
+@pytest.mark.parametrize(("call", "told"), [("abort()", "SIGABRT"), ("exit(0)", "exit code 0")])
+def test_a_library_that_ends_the_process_that_loads_it_fails_its_tests_and_no_other(
+    pytester: pytest.Pytester, call: str, told: str
+) -> None:
+    source = f"#include <stdlib.h>\n__attribute__((constructor)) static void begin(void) {{ {call}; }}\n"
+    pytester.makefile(".c", ends=source)
+    subprocess.run(["cc", "-shared", "-fPIC", "ends.c", "-o", "ends.so"], cwd=pytester.path, check=True)
+    pytester.makepyfile(OVERWRITTEN + "\n    def test_next(): pass\n")
+    result = pytester.runpytest_subprocess("--powercut-engine=./ends.so")
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines([f"Cannot use */ends.so as an engine: to load it ends the process: {told}."])
+
+
+def test_a_python_engine_whose_module_ends_the_process_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(mine="import sys\nsys.exit(0)\n")
+    pytester.makepyfile(OVERWRITTEN)
+    result = pytester.runpytest_inprocess("--powercut-engine=./mine.py:Engine")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["Cannot use *mine.py:Engine as an engine: to load it ends the process: *"])
+
+
+def test_what_cannot_be_is_a_sentence_and_not_where_in_powercut_it_was_found(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(OVERWRITTEN)
+    for option in ("--powercut-device=512x1", "--powercut-model=none"):
+        result = pytester.runpytest_inprocess(toy("Page"), option)
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["E *PowercutError: *"])
+        assert not re.search(r"^\S*powercut/\w+\.py:\d+: ", result.stdout.str(), re.MULTILINE)
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_the_failure_too(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(OVERWRITTEN)
     (pytester.path / "traces").write_text("a file")

@@ -169,9 +169,11 @@ def _states_line(kind: str, model: str, row: dict[str, Any]) -> str:
     )
     if row["unread"]:
         line += f", {row['unread']:,} different in unread bytes alone"
+    if row["left"]:
+        line += f", {row['left']:,} left"
     if row["refused"]:
         line += f", {row['refused']:,} refused as CORRUPT or IO"
-    if row["beyond"] or not (row["exhaustive"] or row["left"]):
+    if not row["exhaustive"]:
         drawn = f" ({row['sampled']:,} of them drawn)" if row["sampled"] else ""
         line += f"; not exhaustive{drawn}"
     return line

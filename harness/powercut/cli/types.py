@@ -27,7 +27,7 @@ class EngineName(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name. Raises PowercutError where it is a library that ends the process which loads it."""
         name = str(value)
-        if "/" in name and ":" not in name:
+        if "/" in name:
             from powercut.tryout import demand_loadable  # noqa: PLC0415 (the library is loaded for this alone)
 
             demand_loadable(name)

@@ -164,11 +164,11 @@ def powercut_engine(request: pytest.FixtureRequest) -> Engine:
             "powercut_engine in the ini file, or implement pytest_powercut_engines in a conftest.py.",
             pytrace=False,
         )
-    from powercut.engine import Engine  # noqa: PLC0415
     from powercut.errors import PowercutError  # noqa: PLC0415
+    from powercut.tryout import load_engine  # noqa: PLC0415
 
     try:
-        engine = Engine.load(name)
+        engine = load_engine(name)
         _warn_of_claims(engine, name, request.config)
     except PowercutError as error:
         return pytest.fail(str(error), pytrace=False)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine, Facts
+from powercut.errors import PowercutError
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.judge import Violation
@@ -35,6 +37,24 @@ if TYPE_CHECKING:
 _LITTLE = 60_000
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _in_a_sentence(method: Callable[P, R]) -> Callable[P, R]:
+    """The method; a PowercutError comes out of it as what the test itself did, not from far inside."""
+
+    @wraps(method)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return method(*args, **kwargs)
+        except PowercutError as error:
+            raise error.with_traceback(None) from None
+
+    return told
+
+
 class Explorer:
     """Explores runs of one engine, on one device unless a test asks for another.
 
@@ -58,11 +78,13 @@ class Explorer:
         """The seed of this test's generated traces."""
         return self._work.seed
 
+    @_in_a_sentence
     def profile(self, device: Geometry | None = None) -> Profile:
         """What can be asked of the engine: what strategies and generators take. Raises PowercutError."""
         geometry = device or self.device
         return Profile(geometry, self.engine.capabilities, self._limits(geometry).name_max)
 
+    @_in_a_sentence
     def model(self) -> StoreModel:
         """A fresh model of the store, with the engine's limits. Raises PowercutError."""
         facts = self._limits(self.device)
@@ -79,6 +101,7 @@ class Explorer:
         reference = EngineRef(self.engine.name, self.engine.version)
         return Trace(device or self.device, tuple(operations), reference, image)
 
+    @_in_a_sentence
     def check(
         self,
         what: Trace | Iterable[Op],
@@ -108,6 +131,7 @@ class Explorer:
             hypo.excuse(time.perf_counter() - start)
         return verdict
 
+    @_in_a_sentence
     def check_generated(
         self,
         *,
@@ -131,12 +155,14 @@ class Explorer:
             self.check(source.trace(index))
         return self._work.tally
 
+    @_in_a_sentence
     def strategy(self, max_size: int = 30) -> st.SearchStrategy[list[Op]]:
         """Hypothesis: lists of operations that this engine can do, on this device."""
         from powercut.strategies import operation_lists  # noqa: PLC0415 (Hypothesis where it is used)
 
         return operation_lists(self.profile(), max_size)
 
+    @_in_a_sentence
     def machine(self, base: type[StoreMachine] | None = None) -> type[StoreMachine]:
         """Hypothesis: the state machine, or your own on top of it, bound to this explorer.
 
