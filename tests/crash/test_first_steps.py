@@ -117,7 +117,7 @@ def test_a_library_that_ends_the_process_when_it_is_loaded_is_told(
     assert "to load it ends the process: SIGABRT" in words
 
 
-@pytest.mark.parametrize("name", [":", ":Mine", "./mine:Mine", "/tmp:Mine", ".mine:Mine"])
+@pytest.mark.parametrize("name", [":", ":Mine", "./mine:Mine", "./folder/:Mine", ".mine:Mine"])
 def test_a_name_of_another_form_is_told_with_the_form_of_one(powercut_here: Powercut, name: str) -> None:
     assert "is named ./file.py:Class or module:Class" in sentence(powercut_here(*RUN, "--engine", name))
 
