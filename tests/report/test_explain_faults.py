@@ -8,20 +8,24 @@ import html
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import planted
 from powercut import devices
 from powercut.engine import FILL_KEY, Engine
 from powercut.explorer import ExploreOptions
 from powercut.fault import KINDS, Cut, Damage, Fault, Tear
+from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
 from powercut.replay import Replay, reasoned, replay
 from powercut.report.fields import story_fields
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell
+from powercut.report.words import HEADLINES
 from powercut.run import record
 from powercut.trace import EngineRef, Trace, load
 
@@ -280,3 +284,56 @@ def test_what_arrived_in_part_belongs_to_the_operation_that_wrote_it(liar: Mutan
     assert story.fault is not None
     torn = story.events[story.fault.cuts[0].at]
     assert story.snapshot("cut").owners[torn.block].kind == "now"
+
+
+# --- what ends its process ----------------------------------------------------------------------------------
+
+
+def deadly(folder: Path, way: str, place: str, kind: str) -> tuple[Trace, str]:
+    """A trace of the engine that ends its process in that way and place, explored in states of one kind."""
+    library = str(planted.deadly(folder, way, place))
+    engine = Engine.load(library)
+    models = {"torn": ("nor",), "reorder": ("disk512",)}.get(kind, ())
+    ops = (Op("set", b"a", value=Literal(b"1")), Op("remove", b"a"))
+    reference = EngineRef(engine.name, engine.version)
+    return Trace(Geometry(16, 16, 128, 5), ops, reference, models=models, explore=Explore((kind,))), library
+
+
+@pytest.mark.parametrize(
+    ("way", "place", "kind", "words"),
+    [
+        ("ASSERT", "TORN", "torn", "SIGABRT (assertion `start == 1' failed in misbehave), in the mount."),
+        ("ABORT", "PROBE", "prefix", "SIGABRT, in the fresh set after the mount."),
+        ("SEGFAULT", "REORDER", "reorder", "SIGSEGV, in the mount."),
+        ("ABORT", "DAMAGE", "damage", "SIGABRT, in the mount."),
+        ("EXIT", "FULL", "full", "exit code 7."),
+    ],
+)
+def test_what_a_cut_left_is_told_of_an_engine_that_ends_over_it(
+    tmp_path: Path, way: str, place: str, kind: str, words: str
+) -> None:
+    """The run, the cut and the device are known, and all of it is told; the recovery alone is not."""
+    trace, library = deadly(tmp_path, way, place, kind)
+    story = tell(trace, Engine.load(library), replay(trace, library))
+    assert story.violation is not None
+    assert (story.violation.kind, story.fault) == ("crash", story.violation.fault)
+    assert [step.code for step in story.steps] == ["OK", "OK"]
+    assert [one.name for one in story.snapshots] == ["before", "cut", "expected"]
+    said = told_text(story)
+    assert f"The engine did not come back: it ended its process: {words}" in " ".join(said.split())
+    assert {"Time line", "Blocks"} <= {line.strip() for line in said.splitlines()}
+    assert "it ended its process" in explain_page(story, "x")
+    assert len(story_fields(story)["maps"]) == 3
+
+
+def test_a_story_that_ends_its_teller_is_told_as_far_as_it_is_known(tmp_path: Path) -> None:
+    """Another crash state is asked for than the one that is known to be deadly, and it is deadly, too."""
+    trace, library = deadly(tmp_path, "ABORT", "PREFIX", "prefix")
+    shown = replay(trace, library)
+    assert shown.violation is not None
+    assert shown.violation.fault is not None
+    elsewhere = replace(shown.violation, fault=Fault("prefix", (Cut(0),)))
+    known = replace(shown, violation=elsewhere)
+    story = tell(trace, Engine.load(library), known, shown.violation.fault.state)
+    assert (story.film, [step.code for step in story.steps]) == (None, ["?", "?"])
+    assert HEADLINES["crash"] in told_text(story)

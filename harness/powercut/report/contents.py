@@ -65,11 +65,13 @@ def compare_contents(
     *,
     probed: bool,
     fillers: bool = False,
+    refused: str = "",
 ) -> Contents:
     """The contents of a device that holds ``image``. ``where``: how many operations had returned, and whether
     the next was under way; ``disk``: what the reader sees; ``probed``: the fresh key is expected, too;
-    ``fillers``: the model knows what fills the device, so that it is compared as well."""
-    refused, found = _shown(run, image)
+    ``fillers``: the model knows what fills the device, so that it is compared as well; ``refused``: why the
+    engine is not asked, if it is not."""
+    refused, found = (refused, None) if refused else _shown(run, image)
     seen = _entries(disk)
     if not fillers:
         found, seen = _without_fillers(found), _without_fillers(seen)

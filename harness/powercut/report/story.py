@@ -18,6 +18,7 @@ from powercut.replay import Replay
 from powercut.report.cause import Cause, cause_of
 from powercut.report.contents import Contents, compare_contents
 from powercut.report.cuts import fails
+from powercut.report.deadly import apart, end_words, where_it_ends
 from powercut.report.decode import Both, Line, block_lines, side_by_side
 from powercut.report.film import (
     FILLED,
@@ -89,7 +90,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened. Of an engine that ended its own process only the first fields are known.
+    """What happened. Of an engine that ended its process without any cut only the first fields are known.
 
     ``steps``: the operations; ``events``: of the whole uncut run; ``at``: how many of them were asked for
     before the (first) cut; ``fates``: what became of each, see film.py; ``left`` and ``right``: which
@@ -141,11 +142,19 @@ class Story:
 def tell(trace: Trace, engine: Engine, shown: Replay, state: int | None = None) -> Story:
     """The story of the replayed trace: at ``state`` if given, else at its violation, else at the trace's own
     crash state, else at the end. Raises PowercutError where the engine does not take the device."""
+    violation = shown.violation
+    if violation is None or violation.kind not in DEADLY:
+        return _told(trace, engine, shown, state)
+    story = apart(lambda: _told(trace, engine, shown, state)) if violation.fault is not None else None
+    if story is not None:
+        return story
     title = f"{engine.name} {engine.version}"
-    if shown.violation is not None and shown.violation.kind in DEADLY:
-        steps = tuple(Step(i, op_text(op), "?", range(0), "done") for i, op in enumerate(trace.operations))
-        cause = cause_of(shown.violation, None, shown.why)
-        return Story(trace, title, shown, None, steps, cause=cause)
+    steps = tuple(Step(i, op_text(op), "?", range(0), "done") for i, op in enumerate(trace.operations))
+    return Story(trace, title, shown, None, steps, cause=cause_of(violation, None, shown.why))
+
+
+def _told(trace: Trace, engine: Engine, shown: Replay, state: int | None) -> Story:
+    title = f"{engine.name} {engine.version}"
     with record(trace, engine) as run:
         prediction = predict(run, trace.operations, initial_rows(trace))
         try:
@@ -204,9 +213,17 @@ class _Teller:
         start = run.image(0)
         self._littlefs = read_device(start, trace.geometry).seen is not None
         self._crash = run.fault_image(fault)
+        self._end = self._how_it_ends()
         self._full = self._filled() if fault.kind == "full" and len(fault.cuts) == 1 else None
         if self._full is not None:
             self._crash = self._full.image
+
+    def _how_it_ends(self) -> str:
+        """How the engine ends its process on this very crash state, or hangs; empty: it does not."""
+        violation = self._shown.violation
+        if violation is None or violation.kind not in DEADLY or violation.fault != self._fault:
+            return ""
+        return end_words(violation)
 
     def _filled(self) -> FullDevice:
         rows = self._prediction.model.rows(self._done)
@@ -298,6 +315,8 @@ class _Teller:
     def _recover(self, maker: FilmMaker, probed: bool) -> tuple[bytes | None, str]:
         """What mounting (and, if ``probed``, setting a fresh key) does to the crash state: the device after
         it, None where it does not mount, and the words."""
+        if self._end:
+            return None, self._without_recovery()
         if fails(self._fault.damage):
             return None, ""
         if self._full is not None:
@@ -316,6 +335,16 @@ class _Teller:
                 return recovery.image(recovery.event_count), words
         except EngineRefusedError as error:
             return None, f"The engine does not take what is left: {error.what} answers {error.code}."
+
+    def _without_recovery(self) -> str:
+        """What is known of a recovery that does not come to its end."""
+        where = ""
+        if self._end.startswith("it ended") and self._full is None and not fails(self._fault.damage):
+            where = where_it_ends(self._engine, self._trace, self._crash)
+        words = f"The engine did not come back: {self._end}{', ' * bool(where)}{where}."
+        if self._full is not None:
+            self._full.parts.append(("Then", words))
+        return words
 
     def _recovery(self, operations: Sequence[Op]) -> Run:
         return self._engine.record(
@@ -339,6 +368,7 @@ class _Teller:
             (self._done, self._in_flight),
             disk,
             probed=probed and recovered is not None,
+            refused=self._end,
         )
 
     # --- snapshots and blocks ----------------------------------------------------------------------------

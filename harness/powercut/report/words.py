@@ -11,6 +11,7 @@ from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
 from powercut.report.cuts import cut_words
 from powercut.report.story import AFTER_WRITING, Step, Story
+from powercut.shrink import DEADLY
 
 #: What each kind of violation means, as a headline.
 HEADLINES: Final[dict[str, str]] = {
@@ -149,6 +150,8 @@ def _found(story: Story, contents: Contents) -> Iterator[str]:
     kind = story.violation.kind if story.violation else ""
     if contents.refused:
         yield f"The engine shows nothing: {contents.refused}."
+        if kind in DEADLY:
+            return
     elif contents.engine_right:
         yield "The engine shows exactly that." if not kind else _right_and_yet(story)
     else:
