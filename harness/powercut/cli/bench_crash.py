@@ -15,7 +15,7 @@ from rich.table import Table
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
-from powercut.cli.lists import Names, Numbers, commas
+from powercut.cli.lists import BlockSizes, Names, commas
 from powercut.cli.types import ENGINE, Seconds
 from powercut.crashbench import (
     BLOCK_SIZES,
@@ -130,7 +130,7 @@ All by processor time of one core, but for threads. times: by the first row of t
 @click.option("--model", type=click.Choice(tuple(BUILTIN)), metavar="NAME",
               help="The device of torn and reorder states (" +
               ", ".join(f"{kind}: {model}" for kind, model in MODELS.items()) + ").")  # fmt: skip
-@click.option("--block-sizes", type=Numbers(256, 65_536), default=commas(BLOCK_SIZES), show_default=True,
+@click.option("--block-sizes", type=BlockSizes(), default=commas(BLOCK_SIZES), show_default=True,
               help="Bytes in a block.")  # fmt: skip
 @click.option("--seconds", type=Seconds(0.01), default=0.5, show_default=True,
               help="How long each figure is measured; one pass at least.")  # fmt: skip
@@ -148,9 +148,6 @@ def crash_command(
     as_json: bool,
 ) -> int:
     """Crash states a second and core, by kind and question; more cores, longer runs, larger devices."""
-    for size in block_sizes:
-        if size % 16:
-            raise click.UsageError(f"A block of {size} bytes is no whole number of 16-byte progs")
     asked = list(tasks(parts, engines, block_sizes, kinds, model or "", seconds))
     found, interrupted = _measure(asked, quiet=as_json)
     code = INTERRUPTED if interrupted else 0

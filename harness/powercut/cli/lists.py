@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+#: Bytes of a prog on the devices of ``powercut bench``.
+_PROG = 16
+
 
 class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers from ``low`` to ``high``."""
@@ -29,6 +32,21 @@ class Numbers(click.ParamType[tuple[int, ...]]):
             if not self.low <= number <= self.high:
                 self.fail(f"{number} is not between {self.low} and {self.high}", param, ctx)
         return numbers
+
+
+class BlockSizes(Numbers):
+    """Bytes in the blocks of devices that are programmed 16 bytes at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(256, 65_536)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """click's."""
+        sizes = super().convert(value, param, ctx)
+        for size in sizes:
+            if size % _PROG:
+                self.fail(f"a block of {size} bytes is no whole number of {_PROG}-byte progs", param, ctx)
+        return sizes
 
 
 class Names(click.ParamType[tuple[str, ...]]):
