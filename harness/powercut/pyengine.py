@@ -158,11 +158,16 @@ def _module(where: str) -> Any:
             raise ImportError("an engine in Python is named ./file.py:Class or module:Class")
         return importlib.import_module(where)
     path = Path(where).resolve()
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if str(path.parent) not in sys.path:  # for its other files; last, so that they hide nothing
+        sys.path.append(str(path.parent))
+    there = sys.modules.get(path.stem)
+    taken = there is not None and getattr(there, "__file__", None) != str(path)
+    name = f"{path.stem} in {path.parent}" if taken else path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{where} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import pickle
 import struct
 import zlib
-from collections.abc import Iterable
 
-from powercut.ops import Op, Time
+from modelled import ModelledStore
 from powercut.pyengine import Device, Refused
 from powercut.trace import EngineOptions
-from powercut_models import Answer, Row, StoreModel
 
 HEAD = struct.Struct("<QII")  # sequence, bytes, checksum
 
@@ -83,22 +80,19 @@ class InPlaceTailFirst(InPlace):
     ordered = True
 
 
-class HalvesStore:
-    """A mounted store; the model is its brain."""
+class HalvesStore(ModelledStore):
+    """A mounted store."""
 
     def __init__(self, device: Device, engine: Halves, *, fresh: bool) -> None:
-        self._device, self._engine, self._sequence = device, engine, 0
+        super().__init__(device)
+        self._engine, self._sequence = engine, 0
         self._size = device.geometry.block_size
-        self._model = StoreModel(timestamps=False)
         if not fresh:
             found = [one for area in range(engine.areas) if (one := self._record(area)) is not None]
             if not found:
                 raise Refused("CORRUPT")
             self._sequence, body = max(found)
-            try:
-                self._model.load([Row(*row) for row in pickle.loads(body)])
-            except Exception:
-                raise Refused("CORRUPT") from None
+            self._unpack(body)
 
     def _record(self, area: int) -> tuple[int, bytes] | None:
         """The sequence of an area's record, and its bytes; None: it does not count."""
@@ -114,7 +108,7 @@ class HalvesStore:
     def save(self) -> None:
         """The record of the next sequence, in its area."""
         engine, sequence = self._engine, self._sequence + 1
-        body = pickle.dumps([(row.key, row.kind, row.data, row.time) for row in self._model.rows()])
+        body = self._packed()
         if len(body) > 2 * self._size - HEAD.size:
             raise Refused("NO_SPACE")
         head = HEAD.pack(sequence, len(body), self._checksum(sequence, len(body), body))
@@ -127,30 +121,3 @@ class HalvesStore:
         if engine.syncs:
             self._device.sync()
         self._sequence = sequence
-
-    def apply(self, op: Op, now: Time) -> Answer:
-        before = list(self._model.rows())
-        answer = self._model.apply(
-            op.kind, op.key, target=op.target, off=op.off, length=op.length, data=op.data()
-        )
-        if answer.code == "OK" and op.writes:
-            try:
-                self.save()
-            except Refused:
-                self._model.close()
-                self._model = StoreModel(timestamps=False)
-                self._model.load(before)
-                raise
-        return answer
-
-    def entries(self) -> Iterable[Row]:
-        return self._model.rows()
-
-    def facts(self) -> tuple[int, int]:
-        return 255, 2**31 - 1
-
-    def check(self) -> str:
-        return ""
-
-    def unmount(self) -> None:
-        self._model.close()

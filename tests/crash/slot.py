@@ -4,13 +4,11 @@ programs are. With it two that go wrong in places that nothing but one kind of c
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable
-
+from modelled import ModelledStore
 from powercut.ops import Op, Time
 from powercut.pyengine import Device, Refused
 from powercut.trace import EngineOptions
-from powercut_models import Answer, Row, StoreModel
+from powercut_models import Answer
 
 
 class Slot:
@@ -43,57 +41,31 @@ class Keeping(Slot):
     keeps = True
 
 
-class SlotStore:
+class SlotStore(ModelledStore):
     """A mounted store."""
 
     def __init__(self, device: Device, engine: Slot, *, fresh: bool) -> None:
-        self._device, self._engine = device, engine
-        self._model = StoreModel(timestamps=False)
+        super().__init__(device)
+        self._engine = engine
         if not fresh:
-            self._model.load(self._load())
+            data = device.read(0, 0, device.geometry.block_size)
+            if data[:1] != b"\xff":
+                self._unpack(data)
             if engine.refreshes:
                 device.erase(0)
                 self.save()
 
-    def _load(self) -> list[Row]:
-        data = self._device.read(0, 0, self._device.geometry.block_size)
-        return [] if data[:1] == b"\xff" else [Row(*row) for row in pickle.loads(data)]
-
-    def _packed(self) -> bytes:
-        return pickle.dumps([(row.key, row.kind, row.data, row.time) for row in self._model.rows()])
-
-    def _full(self) -> bool:
-        return len(self._packed()) > self._device.geometry.block_size - 64
+    def _room(self) -> int:
+        """Bytes that another row may take."""
+        return self._device.geometry.block_size - len(self._packed())
 
     def save(self) -> None:
-        size = self._device.geometry.block_size
-        self._device.prog(0, 0, self._packed().ljust(size, b"\0"))
+        if self._room() < 0:
+            raise Refused("NO_SPACE")
+        self._device.prog(0, 0, self._packed().ljust(self._device.geometry.block_size, b"\0"))
         self._device.sync()
 
     def apply(self, op: Op, now: Time) -> Answer:
-        if op.kind == "remove" and op.key == b"keep" and self._engine.keeps and self._full():
+        if op.kind == "remove" and op.key == b"keep" and self._engine.keeps and self._room() < 64:
             raise Refused("NO_SPACE")
-        before = list(self._model.rows())
-        answer = self._model.apply(
-            op.kind, op.key, target=op.target, off=op.off, length=op.length, data=op.data()
-        )
-        if answer.code == "OK" and op.writes:
-            if len(self._packed()) > self._device.geometry.block_size:
-                self._model.close()
-                self._model = StoreModel(timestamps=False)
-                self._model.load(before)
-                raise Refused("NO_SPACE")
-            self.save()
-        return answer
-
-    def entries(self) -> Iterable[Row]:
-        return self._model.rows()
-
-    def facts(self) -> tuple[int, int]:
-        return 255, 2**31 - 1
-
-    def check(self) -> str:
-        return ""
-
-    def unmount(self) -> None:
-        self._model.close()
+        return super().apply(op, now)

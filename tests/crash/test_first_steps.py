@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,6 +165,15 @@ def test_what_is_wrong_with_a_python_engine_is_told_in_one_sentence(
     with pytest.raises(PowercutError, match=r"^Cannot use .*mine\.py:Mine as an engine: .*\.$") as caught:
         Engine.load(f"{tmp_path}/mine.py:Mine")
     assert words in str(caught.value)
+
+
+def test_a_python_engine_may_be_several_files_and_have_any_name(powercut: Powercut, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("twin.py", "modelled.py"):
+        shutil.copy(Path(TWIN).with_name(name), tmp_path / "mine" / name)
+    (tmp_path / "mine" / "json.py").write_text("from twin import Twin\nclass Mine(Twin): version = '7'\n")
+    done = powercut(*RUN, "--json", "--engine", "mine/json.py:Mine")
+    assert (done.returncode, json.loads(done.stdout)["engine"]["version"]) == (0, "7"), done.stderr
 
 
 def test_a_mistake_in_a_python_engine_is_printed_once_and_not_at_every_call(

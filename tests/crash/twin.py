@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import pickle
 import struct
 import zlib
-from collections.abc import Iterable
 
-from powercut.ops import Op, Time
+from modelled import ModelledStore
 from powercut.pyengine import Device, Refused
 from powercut.trace import EngineOptions
-from powercut_models import Answer, Row, StoreModel
 
 HEADER = struct.Struct("<QII")
 
 
 class Twin:
-    """The engine; the model is its brain, the two areas its memory."""
+    """The engine; the two areas are its memory."""
 
     name = "twin"
     version = "1"
@@ -47,13 +44,14 @@ class MistakenTwin(Twin):
         raise ZeroDivisionError
 
 
-class TwinStore:
+class TwinStore(ModelledStore):
     """A mounted store."""
 
+    timestamps = True
+
     def __init__(self, device: Device, checked: bool, *, fresh: bool) -> None:
-        self._device = device
-        self._sequence = 0
-        self._model = StoreModel()
+        super().__init__(device)
+        self._sequence = -1
         if not fresh:
             self._load(checked)
 
@@ -68,11 +66,7 @@ class TwinStore:
         if not found:
             raise Refused("CORRUPT")
         self._sequence, data = max(found)
-        try:
-            rows = [Row(*row) for row in pickle.loads(data)]
-        except Exception:
-            raise Refused("CORRUPT") from None
-        self._model.load(rows)
+        self._unpack(data)
 
     @property
     def _room(self) -> int:
@@ -88,37 +82,15 @@ class TwinStore:
         return data[:size]
 
     def save(self) -> None:
-        geometry, area = self._device.geometry, self._sequence % 2
-        rows = [(row.key, row.kind, row.data, row.time) for row in self._model.rows()]
-        data = pickle.dumps(rows)
+        geometry, sequence, data = self._device.geometry, self._sequence + 1, self._packed()
         if len(data) > self._room:
             raise Refused("NO_SPACE")
-        head = struct.pack("<QI", self._sequence, len(data))
+        head = struct.pack("<QI", sequence, len(data))
         data = head + struct.pack("<I", zlib.crc32(head + data)) + data
         for at in range(-(-len(data) // geometry.block_size)):
             part = data[at * geometry.block_size :][: geometry.block_size]
-            block = area * (geometry.block_count // 2) + at
+            block = sequence % 2 * (geometry.block_count // 2) + at
             self._device.erase(block)
             self._device.prog(block, 0, part.ljust(geometry.block_size, b"\0"))
         self._device.sync()
-
-    def apply(self, op: Op, now: Time) -> Answer:
-        answer = self._model.apply(
-            op.kind, op.key, target=op.target, off=op.off, length=op.length, data=op.data(), time=now
-        )
-        if answer.code == "OK" and op.writes:
-            self._sequence += 1
-            self.save()
-        return answer
-
-    def entries(self) -> Iterable[Row]:
-        return self._model.rows()
-
-    def facts(self) -> tuple[int, int]:
-        return 255, 2**31 - 1
-
-    def check(self) -> str:
-        return ""
-
-    def unmount(self) -> None:
-        self._model.close()
+        self._sequence = sequence
