@@ -30,8 +30,7 @@ def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
     ``path`` is no regular file but, say, a device.
     """
     path = demand_file(path)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    try:
+    with _temporary(path) as temporary:
         yield temporary
         _sync(temporary)
         if replace:
@@ -39,6 +38,14 @@ def new_file(path: Path, *, replace: bool) -> Iterator[Path]:
         else:
             _place(temporary, path)
         _sync(path.parent)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name beside ``path``; what is there goes when the block ends."""
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        yield temporary
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -53,14 +60,33 @@ def write(path: Path, data: bytes) -> None:
 def write_all(folder: Path, files: dict[str, bytes]) -> None:
     """Makes files in a folder, in this order, in place of what is there; and the folder, where it is not.
 
-    Where one of them cannot be written, none of them appears, and no folder. Raises OSError.
+    All are durable before the first has its name, and each name before the next. Where one of them cannot be
+    written, none of them appears, and no folder. Raises OSError.
     """
     with contextlib.ExitStack() as stack:
         _make_folder(folder, stack)
-        for name in reversed(files):  # the stack places the last first
-            temporary = stack.enter_context(new_file(folder / name, replace=True))
-            _fill(temporary, folder / name, files[name])
-            _sync(temporary)  # here: what is left to do is renaming
+        written: list[tuple[Path, Path]] = []
+        for name, data in files.items():
+            path = demand_file(folder / name)
+            temporary = stack.enter_context(_temporary(path))
+            _fill(temporary, path, data)
+            _sync(temporary)
+            written.append((temporary, path))
+        _name(written)
+
+
+def _name(written: list[tuple[Path, Path]]) -> None:
+    """Gives files their names. Where a name cannot be made durable the others come all the same, so that
+    the set is whole, and then that is the OSError raised."""
+    failed: OSError | None = None
+    for temporary, path in written:
+        temporary.replace(path)
+        try:
+            _sync(path.parent)
+        except OSError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 def _make_folder(folder: Path, stack: contextlib.ExitStack) -> None:
@@ -73,6 +99,7 @@ def _make_folder(folder: Path, stack: contextlib.ExitStack) -> None:
         _make_folder(folder.parent, stack)
     folder.mkdir(exist_ok=True)
     stack.callback(_remove_empty, folder)
+    _sync(folder.parent)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -416,4 +416,4 @@ def _image_file(path: Path, size: int) -> bytes:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return atomic.reason(error).lower()
