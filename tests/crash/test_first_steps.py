@@ -219,10 +219,21 @@ def test_kinds_that_the_engine_claims_no_device_model_for_are_not_passed_over_in
     assert last_lines(done)[1] == (
         "not looked at: torn, reorder; ditto claims to survive no device model: --model names one, or all"
     )
+    refused = powercut(*RUN, "--engine", "ditto", "--kinds", "torn,nested")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "powercut: No crash state would be looked at: ditto claims to survive no device model: --model names "
+        "one, or all.\n"
+    )
     done = powercut(*RUN, "--engine", "ditto", "--kinds", "torn,reorder", "--model", "nor", "--json")
     assert set(json_states(done)) == {"torn"}
     done = powercut(*RUN, "--engine", "ditto", "--kinds", "torn,reorder", "--model", "nor")
-    assert last_lines(done)[1] == "not looked at: reorder; nor and these devices allow none"
+    assert last_lines(done)[1:] == [
+        "not looked at: reorder; nor and these devices allow none",
+        "held: no violation",
+    ]
+    done = powercut(*RUN, "--engine", "ditto", "--kinds", "reorder", "--model", "nor")
+    assert last_lines(done)[2] == "held: no violation, and no crash state to judge"
 
 
 def test_the_json_says_it_as_well_with_the_reason(powercut: Powercut) -> None:
@@ -233,8 +244,8 @@ def test_the_json_says_it_as_well_with_the_reason(powercut: Powercut) -> None:
 
     assert unseen("--kinds", "all") == []
     assert unseen() == [(["torn", "reorder", "nested", "damage", "full"], "not_asked")]
-    assert unseen("--engine", "ditto", "--kinds", "torn,reorder,nested") == [
-        (["prefix", "damage", "full"], "not_asked"),
+    assert unseen("--engine", "ditto", "--kinds", "torn,reorder,nested,damage") == [
+        (["prefix", "full"], "not_asked"),
         (["torn", "reorder", "nested"], "no_model"),  # no recovery either that could be cut
     ]
     assert unseen("--engine", "ditto", "--kinds", "torn,reorder", "--model", "nor")[1:] == [

@@ -20,7 +20,7 @@ from powercut.errors import PowercutError
 from powercut.fault import CUTS_MAX, KINDS, Fault
 from powercut.faultfile import Explore
 from powercut.run import RunOptions
-from powercut.unseen import OF_MODELS, Unseen, unseen_kinds
+from powercut.unseen import OF_MODELS, Unseen, no_model, unseen_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -179,6 +179,8 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
     if one["model"] and not of_models:
         raise PowercutError("--model is for torn and reordered writes; ask for them with --kinds as well.")
     models = _models(one["model"], known, engine) if of_models else ()
+    if not models and set(kinds) <= {*OF_MODELS, "nested"}:
+        raise PowercutError(f"No crash state would be looked at: {no_model(engine.name, '--model')}.")
     memory = (one["state_memory"] or 0) << 20
     return Exploring(kinds, models, explore, options, one["state_seconds"], memory)
 

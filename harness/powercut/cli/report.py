@@ -121,8 +121,16 @@ def report_text(report: dict[str, Any], engine_option: str = "", unseen: Sequenc
         lines.append("interrupted: the counts are of what was done until then")
     count = report["violations"]
     traces = how_many(report["traces"], "trace")
-    lines.append("held: no violation" if not count else f"VIOLATED by {count} of {traces}")
+    none = "" if _is_there(report["crash_states"]) else ", and no crash state to judge"
+    lines.append(f"VIOLATED by {count} of {traces}" if count else f"held: no violation{none}")
     return "\n".join(lines)
+
+
+def _is_there(counts: dict[str, Any]) -> bool:
+    """Whether there is any crash state, of any kind and model."""
+    return bool(counts.get("total")) or any(
+        _is_there(one) for one in counts.values() if isinstance(one, dict)
+    )
 
 
 def _failure_lines(failure: dict[str, Any], engine_option: str) -> list[str]:
