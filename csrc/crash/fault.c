@@ -135,13 +135,32 @@ static int image_after(const struct pc_run *run, const struct pc_fault *fault, u
     return code;
 }
 
+/* Recovers what is on the device, with what comes behind that, and leaves what was recorded on the stage. */
+static int recover(const struct pc_run *run, struct stage *stage, const struct subject *subject,
+                   uint32_t probes) {
+    struct judge judge = {.run = run, .probes = probes, .lenient = 1};
+    struct pc_hash *own = NULL;
+    size_t last = subject->until + run->resume;
+    struct verdict verdict = {0};
+    int code = PC_OK;
+
+    if (run->resume > 0) {
+        code = uncut_stores(run, last < run->op_count ? last : run->op_count, &own, &judge.own_count);
+    }
+    if (code == PC_OK) {
+        judge.own = own;
+        judge_state(&judge, stage, subject, &verdict);
+        code = verdict.no_memory ? PC_NO_MEMORY : script_close(&stage->script);
+    }
+    free(own);
+    return code;
+}
+
 /* The recovery from a device, recorded as a run of its own, whose first content is that device. */
 static int record_recovery(const struct pc_run *run, const uint8_t *image, const struct subject *subject,
                            uint32_t probes, struct pc_run **ret_run) {
-    const struct judge judge = {.run = run, .probes = probes, .lenient = 1};
     struct bd ram = {0};
     struct stage stage = {0};
-    struct verdict verdict;
     uint8_t *bytes = malloc(device_size(&run->geometry));
     int code = bytes == NULL ? PC_NO_MEMORY : PC_OK;
 
@@ -151,8 +170,7 @@ static int record_recovery(const struct pc_run *run, const uint8_t *image, const
             bd_ram_wrap(&run->geometry, bytes, &ram) == BD_OK ? stage_init(&stage, &ram, run) : PC_NO_MEMORY;
     }
     if (code == PC_OK) {
-        judge_state(&judge, &stage, subject, &verdict);
-        code = script_close(&stage.script);
+        code = recover(run, &stage, subject, probes);
     }
     if (code == PC_OK) {
         *ret_run = stage.script.run;
@@ -166,6 +184,22 @@ static int record_recovery(const struct pc_run *run, const uint8_t *image, const
     return code;
 }
 
+/* What the fault says of the state that its first cuts, `level` + 1 of them, leave. */
+static struct subject subject_at(const struct pc_run *run, const struct pc_fault *fault, uint32_t level) {
+    struct subject subject = {.kind = level == 0 ? fault->kind : PC_FAULT_NESTED, .depth = level + 1};
+    struct run_position position = {(size_t)fault->cuts[0].at, 0};
+
+    if (fault->kind != PC_FAULT_FULL) {
+        position = fault->kind == PC_FAULT_DAMAGE ? run->positions[fault->cuts[0].at]
+                                                  : run_position_of(run, &fault->cuts[0]);
+    }
+    subject.damage = fault->kind == PC_FAULT_DAMAGE ? &fault->damage : NULL;
+    subject.done = position.done;
+    subject.until = position.done + (position.in_flight ? 1 : 0) + (size_t)level * run->resume;
+    subject.until = subject.until < run->op_count ? subject.until : run->op_count;
+    return subject;
+}
+
 /* The run whose cut number i the fault names: the run itself, or a recovery from the cuts before. */
 static int run_at(const struct pc_run *run, const struct pc_fault *fault, uint32_t i, uint32_t probes,
                   struct pc_run **ret_run) {
@@ -175,11 +209,9 @@ static int run_at(const struct pc_run *run, const struct pc_fault *fault, uint32
     int code = image == NULL ? PC_NO_MEMORY : PC_OK;
 
     for (uint32_t level = 0; level < i && code == PC_OK; level++) {
-        struct subject subject = {.kind = level == 0 ? fault->kind : PC_FAULT_NESTED, .depth = level + 1};
+        struct subject subject = subject_at(run, fault, level);
         struct pc_run *next = NULL;
 
-        subject.damage = fault->kind == PC_FAULT_DAMAGE ? &fault->damage : NULL;
-        subject.done = fault->kind == PC_FAULT_FULL ? (size_t)fault->cuts[0].at : 0;
         code = level == 0 || cut_is_possible(now, &fault->cuts[level]) ? image_after(now, fault, level, image)
                                                                        : PC_INVALID_ARGUMENT;
         if (code == PC_OK) {

@@ -8,6 +8,7 @@
 
 #include "damage.h"
 #include "recovery.h"
+#include "resume.h"
 #include "run.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ void stage_release(struct stage *stage) {
     bd_close(&stage->reader);
     bd_close(&stage->overlay);
     script_release(&stage->script);
+    reply_release(&stage->taker);
 }
 
 /* --- the steps ------------------------------------------------------------------------------------- */
@@ -109,15 +111,13 @@ static struct expectation expect_write(const struct recovery *r, const struct re
     return (struct expectation){PC_OK, pc_hash_add(pc_hash_sub(reading->sum, reading->probe), probe_hash(r))};
 }
 
-static uint32_t write_probe(struct recovery *r, const struct reading *reading) {
+/* *ret_now: the store that is there then. */
+static uint32_t write_probe(struct recovery *r, const struct reading *reading, struct pc_hash *ret_now) {
     struct expectation expected = expect_write(r, reading);
-    struct script *script = r->stage->recorded ? &r->stage->script : NULL;
     uint32_t kind;
     int code;
 
-    if (script != NULL) {
-        script_step_begin(script);
-    }
+    recovery_step_begin(r);
     code = recovery_apply_probe(r);
     if (code != expected.code) {
         r->verdict->code = code;
@@ -127,16 +127,16 @@ static uint32_t write_probe(struct recovery *r, const struct reading *reading) {
         r->verdict->no_space = 1;
         expected.sum = reading->sum;
     }
-    if (script != NULL) {
-        script_step_end(script, expected.sum);
-    }
+    recovery_step_end(r, expected.sum, 1);
+    *ret_now = expected.sum;
     kind = recovery_mount_again(r, expected.sum, PC_VIOLATION_LOST_WRITE);
     return kind != PC_VIOLATION_NONE ? kind : recovery_check(r);
 }
 
 static uint32_t judge_cut(struct recovery *r) {
-    struct reading reading;
+    struct reading reading = {.sum = {0, 0}};
     uint32_t kind = recover(r, &reading);
+    struct pc_hash now = reading.sum;
 
     if (kind == PC_VIOLATION_NONE && r->judge->reader != NULL) {
         kind = ask_reader(r, &reading);
@@ -145,7 +145,10 @@ static uint32_t judge_cut(struct recovery *r) {
         kind = recovery_mount_again(r, reading.sum, PC_VIOLATION_SECOND_MOUNT);
     }
     if (kind == PC_VIOLATION_NONE && (r->judge->probes & PC_PROBE_WRITE) != 0) {
-        kind = write_probe(r, &reading);
+        kind = write_probe(r, &reading, &now);
+    }
+    if (kind == PC_VIOLATION_NONE && r->judge->run->resume > 0 && !r->verdict->no_space) {
+        kind = recovery_resume(r, &reading, now);
     }
     return kind;
 }
@@ -157,7 +160,7 @@ void judge_state(const struct judge *judge, struct stage *stage, const struct su
     struct recovery r = {.judge = judge, .subject = subject, .stage = stage, .verdict = ret_verdict};
     struct damaged damaged;
 
-    *ret_verdict = (struct verdict){.code = PC_OK};
+    *ret_verdict = (struct verdict){.code = PC_OK, .op = PC_NO_OP};
     r.dev = stage->recorded ? stage->record : stage->overlay;
     if (stage->recorded) {
         script_begin(&stage->script, subject->permit);
@@ -174,5 +177,6 @@ void judge_state(const struct judge *judge, struct stage *stage, const struct su
     bd_overlay_reset(&stage->overlay);
     if (ret_verdict->kind == PC_VIOLATION_NONE) {
         ret_verdict->code = PC_OK;
+        ret_verdict->op = PC_NO_OP;
     }
 }

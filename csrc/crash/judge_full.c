@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* On the full device so many steps may be cut in their turn. */
+#define STEPS 6u
+
 /* More fillers than this no store of a sensible size takes. */
 #define FILLERS_MAX 65536u
 
@@ -92,13 +95,13 @@ static uint32_t holds(struct recovery *r, struct pc_hash expected) {
 
 static void step_begin(const struct filling *f) {
     if (f->recorded) {
-        script_step_begin(&f->r->stage->script);
+        recovery_step_begin(f->r);
     }
 }
 
 static void step_end(const struct filling *f, struct pc_hash after) {
     if (f->recorded) {
-        script_step_end(&f->r->stage->script, after);
+        recovery_step_end(f->r, after, 1);
     }
 }
 
@@ -220,7 +223,7 @@ static uint32_t on_full_device(struct filling *f, struct pc_hash before) {
     kind = holds(r, pc_hash_add(before, f->sum));
     if (kind == PC_VIOLATION_NONE && r->stage->recorded) {
         /* what may be cut begins here: the filling itself is an ordinary workload */
-        script_rebase(&r->stage->script, pc_hash_add(before, f->sum));
+        script_rebase(&r->stage->script, pc_hash_add(before, f->sum), STEPS);
     }
     if (kind == PC_VIOLATION_NONE && r->subject->done < r->judge->run->op_count) {
         kind = apply_next(f, before, &after);

@@ -33,10 +33,11 @@ const char *pc_code_name(int code) {
 
 const char *pc_violation_name(uint32_t kind) {
     static const char *const names[] = {
-        "none", "mount", "read", "content", "second_mount", "write", "lost_write", "check", "reader", "full",
+        "none",       "mount", "read",   "content", "second_mount", "write",
+        "lost_write", "check", "reader", "full",    "resume",
     };
 
-    if (kind > PC_VIOLATION_FULL) {
+    if (kind > PC_VIOLATION_RESUME) {
         return "?";
     }
     return names[kind];

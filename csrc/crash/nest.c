@@ -35,8 +35,9 @@ static struct pc_count *nested_count(const struct worker *worker) {
 static int same_permit(struct script *script, size_t a, size_t b) {
     struct permit p = script_permit(script, a), q;
     int local = p.stores == script->between;
-    struct pc_hash copy[2] = {script->between[0], script->between[1]};
+    struct pc_hash copy[SCRIPT_STEPS + 1];
 
+    memcpy(copy, p.stores, local ? p.count * sizeof(copy[0]) : 0);
     q = script_permit(script, b);
     if (!local || q.stores != script->between) {
         return p.stores == q.stores && p.count == q.count;
@@ -75,6 +76,10 @@ static void judge_nested(const struct nest *nest, const struct state *state, str
                          ? script_permit_during(script_above(nest), (size_t)state->cut.at)
                          : script_permit(script_above(nest), (size_t)state->cut.at);
     subject.depth = nest->level + 1;
+    subject.until += worker->x->run->resume;
+    if (subject.until > worker->x->run->op_count) {
+        subject.until = worker->x->run->op_count;
+    }
     if (judge_here(worker, nest->level, &subject, count)) {
         explore_below(worker, nest->level, &subject, nest->only);
     }

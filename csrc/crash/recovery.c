@@ -44,66 +44,33 @@ struct pc_hash probe_hash(const struct recovery *r) {
                                             .size = probe_len()});
 }
 
-/* --- the uncut run's answers ----------------------------------------------------------------------- */
-
-enum { UNKNOWN = 0, IS_FULL = 1, IS_NOT_FULL = 2 };
-
-int uncut_init(struct uncut *uncut, const struct pc_run *run) {
-    uncut->run = run;
-    uncut->answers = calloc((run->op_count + 1) * (PC_CUTS_MAX + 1), 1);
-    if (uncut->answers == NULL) {
-        return PC_NO_MEMORY;
-    }
-    if (pthread_mutex_init(&uncut->lock, NULL) == 0) {
-        return PC_OK;
-    }
-    free(uncut->answers);
-    return PC_NO_MEMORY;
-}
-
-void uncut_release(struct uncut *uncut) {
-    (void)pthread_mutex_destroy(&uncut->lock);
-    free(uncut->answers);
-}
-
-/* Does the uncut run, after `done` operations, answer one of so many write probes with NO_SPACE? */
-static int uncut_is_full(struct uncut *uncut, size_t done, uint32_t probes) {
-    uint8_t *answer = &uncut->answers[done * (PC_CUTS_MAX + 1) + probes];
-    struct pc_op op = probe_op();
-    int full;
-
-    (void)pthread_mutex_lock(&uncut->lock);
-    if (*answer == UNKNOWN) {
-        *answer = run_ask_uncut(uncut->run, done, &op, probes) == PC_NO_SPACE ? IS_FULL : IS_NOT_FULL;
-    }
-    full = *answer == IS_FULL;
-    (void)pthread_mutex_unlock(&uncut->lock);
-    return full;
-}
-
-/* How many operations had returned when all that they did was durable for the last time. */
-static size_t durable_since(const struct pc_run *run, size_t done) {
-    if (run->engine->durability != PC_DURABLE_ON_SYNC) {
-        return done;
-    }
-    while (done > 0 && !(run->ops[done - 1].kind == PC_OP_SYNC && run->codes[done - 1] == PC_OK)) {
-        done--;
-    }
-    return done;
-}
-
 int recovery_may_be_full(const struct recovery *r) {
     const struct subject *s = r->subject;
+    const struct pc_op op = probe_op();
 
     if (r->judge->lenient || s->full) {
         return 1;
     }
-    for (size_t i = durable_since(r->judge->run, s->done); i <= s->done + (s->in_flight ? 1u : 0u); i++) {
-        if (uncut_is_full(r->judge->uncut, i, s->depth)) {
+    for (size_t i = uncut_durable(r->judge->run, s->done); i <= s->until; i++) {
+        if (uncut_is_full(r->judge->uncut, i, &op, s->depth)) {
             return 1;
         }
     }
     return 0;
+}
+
+/* --- what is recorded ------------------------------------------------------------------------------ */
+
+void recovery_step_begin(const struct recovery *r) {
+    if (r->stage->recorded) {
+        script_step_begin(&r->stage->script);
+    }
+}
+
+void recovery_step_end(const struct recovery *r, struct pc_hash after, int durable) {
+    if (r->stage->recorded) {
+        script_step_end(&r->stage->script, after, durable);
+    }
 }
 
 /* --- mounting and reading -------------------------------------------------------------------------- */

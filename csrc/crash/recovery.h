@@ -51,6 +51,10 @@ uint32_t recovery_check(const struct recovery *r);
 /* Closes the store, opens it once more and reads it; any difference to `expected` is a `kind`. */
 uint32_t recovery_mount_again(struct recovery *r, struct pc_hash expected, uint32_t kind);
 
+/* A step that may change the store begins; it has returned, and left `after`, durable or not yet. For a script. */
+void recovery_step_begin(const struct recovery *r);
+void recovery_step_end(const struct recovery *r, struct pc_hash after, int durable);
+
 /* Is NO_SPACE a right answer to the write probe, since the uncut run gives it too? */
 int recovery_may_be_full(const struct recovery *r);
 

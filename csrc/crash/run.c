@@ -77,6 +77,7 @@ static int run_new(const struct pc_engine *engine, const struct pc_run_options *
     run->geometry = options->geometry;
     run->options = options->engine;
     run->fail = options->fail;
+    run->resume = options->resume;
     run->op_count = op_count;
     run->image = malloc(device_size(&run->geometry));
     run->codes = calloc(op_count + 1, sizeof(*run->codes));
@@ -267,7 +268,8 @@ int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *o
     struct stack stack = {0};
     int code;
 
-    if (bd_geometry_check(&options->geometry) != BD_OK || op_count >= UINT32_MAX) {
+    if (bd_geometry_check(&options->geometry) != BD_OK || op_count >= UINT32_MAX ||
+        options->resume > PC_RESUME_MAX) {
         return PC_INVALID_ARGUMENT;
     }
     code = run_new(engine, options, ops, op_count, &run);
@@ -324,43 +326,6 @@ struct run_position run_position_of(const struct pc_run *run, const struct pc_cu
 void pc_run_position_during(const struct pc_run *run, size_t event, size_t *ret_done, int *ret_in_flight) {
     *ret_done = run->during[event].done;
     *ret_in_flight = run->during[event].in_flight;
-}
-
-static int ask_on_device(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times,
-                         const struct bd *dev) {
-    const struct pc_op sync = {.kind = PC_OP_SYNC};
-    struct reply_taker taker = {0};
-    void *store = NULL;
-    int code = run->engine->mount(dev, &run->options, &store);
-
-    if (code != PC_OK) {
-        return code;
-    }
-    for (size_t i = 0; i < done; i++) {
-        (void)run->engine->apply(store, &run->ops[i], reply_begin(&taker));
-    }
-    for (uint32_t i = 0; i < times && code == PC_OK; i++) {
-        code = run->engine->apply(store, op, reply_begin(&taker));
-        if (code == PC_OK && run->engine->durability == PC_DURABLE_ON_SYNC) {
-            code = run->engine->apply(store, &sync, reply_begin(&taker));
-        }
-    }
-    run->engine->unmount(store);
-    reply_release(&taker);
-    return code;
-}
-
-int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times) {
-    struct stack stack = {0};
-    int code = bd_ram_open(&run->geometry, &stack.ram);
-
-    if (code == BD_OK) {
-        memcpy(bd_ram_bytes(&stack.ram), run->image, device_size(&run->geometry));
-        code = bd_fail_open(&stack.ram, &run->fail, &stack.fail);
-    }
-    code = code == BD_OK ? ask_on_device(run, done, op, times, &stack.fail) : code_of_device(code);
-    close_stack(&stack);
-    return code;
 }
 
 /* --- runs without operations ------------------------------------------------------------------------ */

@@ -19,6 +19,7 @@ struct pc_run {
     struct pc_options options;
     struct pc_facts facts;
     struct bd_fail fail;
+    uint32_t resume;    /* operations that follow each recovery */
     uint8_t *image;     /* the device before the first event */
     struct bd_log *log; /* events and marks */
     size_t event_count;
@@ -44,10 +45,5 @@ int run_new_empty(const struct pc_run *like, struct pc_run **ret_run);
 
 /* Takes the first `count` entries of the log, which has no marks, as the run's events. */
 int run_index_plain(struct pc_run *run, size_t count);
-
-/* The store's first `done` operations once more, never cut, and then, on the store still mounted, `op`, several `times`,
- * with a sync behind each where durable is what was synced: what that answers the last time, or the first time that
- * it is not OK. NO_MEMORY and the codes of mount are answers too. */
-int run_ask_uncut(const struct pc_run *run, size_t done, const struct pc_op *op, uint32_t times);
 
 #endif

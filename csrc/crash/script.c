@@ -32,6 +32,7 @@ void script_begin(struct script *script, struct permit before) {
     script->before = before;
     script->settled = SIZE_MAX;
     script->step_count = 0;
+    script->step_limit = SCRIPT_STEPS;
     script->first = 0;
 }
 
@@ -46,59 +47,62 @@ void script_settle(struct script *script, struct pc_hash sum) {
     }
 }
 
-void script_rebase(struct script *script, struct pc_hash sum) {
+void script_rebase(struct script *script, struct pc_hash sum, size_t step_limit) {
     script->settled = script->first = events_now(script);
     script->sum = sum;
     script->step_count = 0;
+    script->step_limit = step_limit;
 }
 
 void script_step_begin(struct script *script) {
-    if (script->step_count < SCRIPT_STEPS) {
+    if (script->step_count < script->step_limit) {
         script->steps[script->step_count].begin = events_now(script);
         script->steps[script->step_count].end = SIZE_MAX;
     }
     script->step_count++;
 }
 
-void script_step_end(struct script *script, struct pc_hash after) {
-    if (script->step_count <= SCRIPT_STEPS) {
-        script->steps[script->step_count - 1].end = events_now(script);
-        script->steps[script->step_count - 1].after = after;
+void script_step_end(struct script *script, struct pc_hash after, int durable) {
+    struct script_step *step = &script->steps[script->step_count - 1];
+
+    if (script->step_count <= script->step_limit) {
+        step->end = events_now(script);
+        step->after = after;
+        step->durable = durable;
     }
 }
 
 int script_close(struct script *script) {
     size_t end = events_now(script);
 
-    if (script->step_count > SCRIPT_STEPS) {
-        end = script->steps[SCRIPT_STEPS - 1].end;
-        script->step_count = SCRIPT_STEPS;
+    if (script->step_count > script->step_limit) {
+        end = script->steps[script->step_limit - 1].end;
+        script->step_count = script->step_limit;
     }
     script->end = end;
     return run_index_plain(script->run, end);
 }
 
-/* What is allowed after the first k events, or during event number k, which is one of a step from its beginning on. */
+/* What is allowed after the first k events, or during event number k, which is one of a step from its beginning on:
+ * the last store that is durable, and each from then on. What a step leaves that did not return is not known. */
 static struct permit permit_at(struct script *script, size_t k, int during) {
-    struct pc_hash *now = &script->between[0];
+    struct pc_hash *stores = script->between;
+    size_t count = 1;
 
     if (k < script->settled) {
         return script->before;
     }
-    *now = script->sum;
+    stores[0] = script->sum;
     for (size_t i = 0; i < script->step_count; i++) {
         const struct script_step *step = &script->steps[i];
 
-        if (during ? k < step->begin : k <= step->begin) {
+        if ((during ? k < step->begin : k <= step->begin) || step->end == SIZE_MAX) {
             break;
         }
-        if (k < step->end) {
-            script->between[1] = step->after;
-            return (struct permit){script->between, step->end == SIZE_MAX ? 1 : 2};
-        }
-        *now = step->after;
+        count = k >= step->end && step->durable ? 0 : count;
+        stores[count++] = step->after;
     }
-    return (struct permit){now, 1};
+    return (struct permit){stores, count};
 }
 
 struct permit script_permit(struct script *script, size_t k) {

@@ -7,8 +7,8 @@
 
 #include "powercut.h"
 
-/* The steps of a recovery that change the store; more are not looked at. */
-#define SCRIPT_STEPS 6u
+/* The steps of a recovery that change the store. */
+#define SCRIPT_STEPS (PC_RESUME_MAX + 2u)
 
 /* Some stores, any of which may be found. */
 struct permit {
@@ -20,6 +20,7 @@ int permit_has(const struct permit *permit, struct pc_hash store);
 struct script_step {
     size_t begin, end;    /* the events before the step began, and when it had returned */
     struct pc_hash after; /* the store from then on */
+    int durable; /* so it is found after a power cut behind the end; else what was there before may be */
 };
 
 struct script {
@@ -29,9 +30,10 @@ struct script {
     struct pc_hash sum;   /* what was read */
     struct script_step steps[SCRIPT_STEPS];
     size_t step_count;
-    size_t first;              /* events before this one are not cut */
-    size_t end;                /* events behind this one are of no interest */
-    struct pc_hash between[2]; /* room for a permit */
+    size_t step_limit;                        /* behind so many nothing is looked at; at most SCRIPT_STEPS */
+    size_t first;                             /* events before this one are not cut */
+    size_t end;                               /* events behind this one are of no interest */
+    struct pc_hash between[SCRIPT_STEPS + 1]; /* room for a permit */
 };
 
 /* `like`: the run whose engine, geometry and options it shares. Errors: PC_NO_MEMORY. */
@@ -44,12 +46,12 @@ void script_begin(struct script *script, struct permit before);
 /* The store was read for the first time. */
 void script_settle(struct script *script, struct pc_hash sum);
 
-/* Cuts begin here, with this store: what went before is not of interest. */
-void script_rebase(struct script *script, struct pc_hash sum);
+/* Cuts begin here, with this store, and end behind so many steps: what went before is not of interest. */
+void script_rebase(struct script *script, struct pc_hash sum, size_t step_limit);
 
-/* A step that changes the store begins; it has returned. */
+/* A step that may change the store begins; it has returned, and what is there then is durable or not yet. */
 void script_step_begin(struct script *script);
-void script_step_end(struct script *script, struct pc_hash after);
+void script_step_end(struct script *script, struct pc_hash after, int durable);
 
 /* Makes the recorded events ready to be cut. Errors: PC_NO_MEMORY. */
 int script_close(struct script *script);

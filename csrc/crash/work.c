@@ -150,6 +150,8 @@ int judge_here(struct worker *worker, uint32_t i, const struct subject *subject,
     }
     violation.kind = verdict.kind;
     violation.code = verdict.code;
+    violation.op = verdict.op;
+    violation.reached = verdict.reached;
     violation.found = verdict.found;
     violation.fault = worker->fault;
     worker->code = add_found(x, worker->number, &violation);
@@ -177,11 +179,10 @@ static int build_item(struct worker *worker, const struct item *item, const stru
 }
 
 /* The stores that are allowed: those of the operations that had returned, and of the one under way. */
-static struct permit permit_of(const struct exploration *x, size_t done, int in_flight) {
+static struct permit permit_of(const struct exploration *x, size_t done, size_t until) {
     size_t first = x->allowed->first[done];
 
-    return (struct permit){x->allowed->stores + first,
-                           x->allowed->first[done + 1 + (in_flight ? 1 : 0)] - first};
+    return (struct permit){x->allowed->stores + first, x->allowed->first[until + 1] - first};
 }
 
 static struct subject subject_of(const struct exploration *x, const struct item *item,
@@ -191,15 +192,16 @@ static struct subject subject_of(const struct exploration *x, const struct item 
     if (item->state.kind == PC_FAULT_FULL) {
         subject.done = (size_t)item->state.cut.at;
         subject.full = 1;
+        subject.until = subject.done;
     } else {
         struct run_position position = item->state.kind == PC_FAULT_DAMAGE
                                            ? x->run->positions[item->state.cut.at]
                                            : run_position_of(x->run, &item->state.cut);
 
         subject.done = position.done;
-        subject.in_flight = position.in_flight;
+        subject.until = position.done + (position.in_flight ? 1 : 0);
     }
-    subject.permit = permit_of(x, subject.done, subject.in_flight);
+    subject.permit = permit_of(x, subject.done, subject.until);
     return subject;
 }
 

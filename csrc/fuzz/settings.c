@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPLORE_NUMBERS 5u
+#define EXPLORE_NUMBERS 6u
 #define MODEL_NUMBERS 9u
 
 static _Noreturn void refuse(const char *what, const char *why) {
@@ -91,7 +91,7 @@ void settings_read(struct settings *ret_settings) {
         refuse(setting("POWERCUT_FUZZ_ENGINE"), text);
     }
     if (read_numbers("POWERCUT_FUZZ_EXPLORE", numbers, EXPLORE_NUMBERS) != EXPLORE_NUMBERS) {
-        refuse("POWERCUT_FUZZ_EXPLORE", "has not five numbers");
+        refuse("POWERCUT_FUZZ_EXPLORE", "has not six numbers");
     }
     ret_settings->explore = (struct pc_explore_options){.jobs = 1,
                                                         .probes = PC_PROBE_ALL,
@@ -102,6 +102,10 @@ void settings_read(struct settings *ret_settings) {
                                                         .seed = numbers[4],
                                                         .last = UINT64_MAX,
                                                         .max_violations = 1};
+    if (numbers[5] > PC_RESUME_MAX) {
+        refuse("POWERCUT_FUZZ_EXPLORE", "lets a run go on for too many operations");
+    }
+    ret_settings->resume = (uint32_t)numbers[5];
     if (read_numbers("POWERCUT_FUZZ_HANG", &ret_settings->hang_seconds, 1) != 1) {
         refuse("POWERCUT_FUZZ_HANG", "has no number");
     }

@@ -22,10 +22,12 @@ struct settings {
     size_t model_count;
     struct settings_model models[SETTINGS_MODELS_MAX];
     struct pc_explore_options explore; /* without models */
+    uint32_t resume;                   /* operations that follow each recovery */
 };
 
 /* POWERCUT_FUZZ_ENGINE: the library. POWERCUT_FUZZ_FINDINGS: the folder.
- * POWERCUT_FUZZ_EXPLORE: kinds, nested kinds, depth, samples, seed: numbers with a space between them.
+ * POWERCUT_FUZZ_EXPLORE: kinds, nested kinds, depth, samples, seed, resume: numbers with a space between
+ * them.
  * POWERCUT_FUZZ_HANG: seconds.
  * POWERCUT_FUZZ_MODELS: the numbers of struct settings_model, nine for each. Ends the process where they cannot be. */
 void settings_read(struct settings *ret_settings);

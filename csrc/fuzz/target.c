@@ -68,7 +68,11 @@ static uint32_t explore(const struct pc_run *run, const struct bd_geometry *geom
                         const struct account *account, size_t op_count) {
     struct pc_explore_options options = fuzzer.settings.explore;
     struct pc_model models[SETTINGS_MODELS_MAX];
-    struct pc_allowed allowed = {account->stores, account->first, op_count, NULL, 0};
+    struct pc_allowed allowed = {.stores = account->stores,
+                                 .first = account->first,
+                                 .op_count = op_count,
+                                 .now = account->now,
+                                 .now_count = op_count + 1};
     struct pc_explore_report report;
     uint32_t kind = 0;
     int code;
@@ -90,7 +94,7 @@ static uint32_t explore(const struct pc_run *run, const struct bd_geometry *geom
 static void run_workload(const struct input *in, const struct workload *workload, const uint8_t *data,
                          size_t size) {
     const struct pc_engine *engine = fuzzer.settings.engine;
-    struct pc_run_options options = {.geometry = in->geometry};
+    struct pc_run_options options = {.geometry = in->geometry, .resume = fuzzer.settings.resume};
     struct pc_run *run;
     struct account account;
     uint32_t kind;

@@ -175,12 +175,16 @@ int account_take(const struct pc_engine *engine, const struct bd_geometry *geome
     size_t *kept = calloc(workload->op_count + 1, sizeof(*kept));
     int code = PC_NO_MEMORY;
 
-    *ret_account = (struct account){NULL, NULL};
+    *ret_account = (struct account){NULL, NULL, NULL};
     if (shown != NULL && kept != NULL) {
         code = run_uncut(engine, geometry, workload, shown, kept);
     }
     if (code == PC_OK) {
         code = fill_account(shown, kept, workload->op_count, ret_account);
+    }
+    if (code == PC_OK) {
+        ret_account->now = shown;
+        shown = NULL;
     }
     free(shown);
     free(kept);
@@ -190,5 +194,6 @@ int account_take(const struct pc_engine *engine, const struct bd_geometry *geome
 void account_release(struct account *account) {
     free(account->stores);
     free(account->first);
-    *account = (struct account){NULL, NULL};
+    free(account->now);
+    *account = (struct account){NULL, NULL, NULL};
 }

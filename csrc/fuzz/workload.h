@@ -18,7 +18,8 @@ void workload_release(struct workload *workload);
 /* The stores that are right, by the engine's own account of a run that nothing cut. */
 struct account {
     struct pc_hash *stores;
-    size_t *first; /* as in struct pc_allowed */
+    size_t *first;       /* as in struct pc_allowed */
+    struct pc_hash *now; /* likewise, op_count + 1 of them */
 };
 
 /* Formats a device in memory, applies the operations and reads the whole store after each. Errors: what format,

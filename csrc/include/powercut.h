@@ -207,6 +207,9 @@ int pc_engine_load(const char *path, const struct pc_engine **ret_engine, char *
 
 struct pc_run;
 
+/* After a recovery a run goes on for so many operations at most. */
+#define PC_RESUME_MAX 64u
+
 struct pc_run_options {
     struct bd_geometry geometry;
     const uint8_t *image; /* the device's first content, block_size * block_count bytes; NULL: erased, and
@@ -214,12 +217,14 @@ struct pc_run_options {
     struct pc_options engine;
     uint64_t stop_after; /* cut the recording short after this many device events; 0: never */
     struct bd_fail fail; /* a device call that fails once, counted from mount on */
+    uint32_t resume; /* after each recovery from one of its crash states the run goes on for so many of its
+                            operations, from where the store that was found stands; 0: it does not */
 };
 
 /* Mounts the engine on a RAM device and applies the operations in order, logging every device event. An
  * operation's code and the hash of its answer are kept. The recording covers mount, operations and
  * unmount; operation i's events lie between its marks. Returns PC_OK when the run took place, whatever its
- * operations returned; else what format or mount returned. */
+ * operations returned; PC_INVALID_ARGUMENT for options that cannot be; else what format or mount returned. */
 int pc_run_record(const struct pc_engine *engine, const struct pc_run_options *options,
                   const struct pc_op *ops, size_t op_count, struct pc_run **ret_run);
 void pc_run_free(struct pc_run *run);
@@ -370,13 +375,20 @@ enum pc_violation_kind {
                                       mount, or something else changed with it */
     PC_VIOLATION_CHECK = 7,        /* the engine's own consistency check finds something */
     PC_VIOLATION_READER = 8,       /* another engine, asked to read the same device, sees something else */
-    PC_VIOLATION_FULL = 9          /* with no free block left an operation answers what it may not, or is
+    PC_VIOLATION_FULL = 9,         /* with no free block left an operation answers what it may not, or is
                                       not done, or not undone */
+    PC_VIOLATION_RESUME = 10       /* the run went on after the recovery, and one of its operations answers
+                                      otherwise than in the run, or then the store holds something else */
 };
 const char *pc_violation_name(uint32_t kind); /* "mount", "read", "content", ... */
 
+#define PC_NO_OP UINT32_MAX
+
 struct pc_violation {
     uint32_t kind;         /* enum pc_violation_kind */
+    uint32_t op;           /* PC_VIOLATION_RESUME: the operation that answers otherwise; else PC_NO_OP */
+    uint32_t reached;      /* PC_VIOLATION_RESUME: the store should be that after so many operations, and the
+                              fresh key's */
     int32_t code;          /* what the engine returned, where it was that; else PC_OK */
     struct pc_hash found;  /* what was read, where something was */
     struct pc_fault fault; /* the crash state */
@@ -404,6 +416,10 @@ struct pc_allowed {
     const struct pc_hash *entries; /* hashes of all entries that the store ever held, ascending (hi, then lo);
                                       for PC_FAULT_DAMAGE */
     size_t entry_count;
+    const struct pc_hash
+        *now;         /* the store after i operations that nothing cut, for i < now_count: as far as that a
+                                  run goes on after a recovery. May be NULL where none does */
+    size_t now_count; /* at most op_count + 1 */
 };
 
 /* What an exploration tells while it goes on, in memory that may be shared with another process. Zeroed by

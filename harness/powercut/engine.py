@@ -184,10 +184,12 @@ class Engine:
         options: EngineOptions = DEFAULTS,
         stop_after: int = 0,
         failing: Failing | None = None,
+        resume: int = 0,
     ) -> Run:
         """Runs the operations once on a device in memory that holds ``image`` (None: freshly formatted) and
         logs every device event; ``stop_after`` > 0 cuts the recording short after so many. ``failing``: a
-        device call that fails once.
+        device call that fails once. ``resume``: for how many of its operations the run goes on after each
+        recovery from one of its crash states.
 
         Raises EngineRefusedError where format or mount fail, PowercutError where the memory runs out.
         """
@@ -199,6 +201,7 @@ class Engine:
             run_options.image = keep[-1]
         run_options.engine = _options(options)[0]
         run_options.stop_after = stop_after
+        run_options.resume = resume
         if failing is not None:
             run_options.fail.kind = FAILINGS.index(failing.kind) + 1
             run_options.fail.at, run_options.fail.done = failing.at, failing.done
@@ -208,7 +211,7 @@ class Engine:
         if code == -16:
             raise PowercutError("There is not enough memory for this run; use a smaller device.")
         self._demand("format or mount", code)
-        return Run(self, geometry, options, pointer[0], keep)
+        return Run(self, geometry, options, pointer[0], keep, resume)
 
     def mount(self, device: Any, options: EngineOptions) -> Any:
         """A store on the device (cdata of ``struct bd *``). Raises EngineRefusedError."""
@@ -235,10 +238,12 @@ class Run:
         options: EngineOptions,
         pointer: Any,
         keep: list[Any],
+        resume: int = 0,
     ) -> None:
         self.engine = engine
         self.geometry = geometry
         self.options = options
+        self.resume = resume
         self._run = pointer
         self._keep = keep
 

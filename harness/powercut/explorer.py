@@ -25,10 +25,12 @@ PREFIX = frozenset({"prefix"})
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """What the model allows. ``stores[i]``: hashes of the stores that are right after ``i`` operations.
-    ``entries``: hashes of all entries that the store ever held, ascending; for damage."""
+    ``entries``: hashes of all entries that the store ever held, ascending; for damage. ``now[i]``: the store
+    after ``i`` operations that nothing cut, as far as a run may go on after a recovery."""
 
     stores: Sequence[tuple[Hash, ...]]
     entries: Sequence[Hash] = ()
+    now: Sequence[Hash] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ class ExploreOptions:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A crash state that the explorer refused: kind of violation, the state, the engine's code."""
+    """A crash state that the explorer refused: kind of violation, the state, the engine's code. ``op``: the
+    operation that answered otherwise when the run had gone on; ``reached``: how many operations of the run
+    the store should show then."""
 
     kind: str
     fault: Fault
     code: str
+    op: int | None = None
+    reached: int | None = None
 
     @property
     def state(self) -> int:
@@ -338,7 +344,9 @@ def _allowed(allowed: Allowed, keep: list[Any]) -> Any:
     given = ffi.new("struct pc_allowed *")
     given.stores, given.first, given.op_count = stores, first, len(allowed.stores) - 1
     given.entries, given.entry_count = entries, len(allowed.entries)
-    keep += [stores, first, entries, given]
+    now = ffi.new("struct pc_hash[]", list(allowed.now))
+    given.now, given.now_count = now, len(allowed.now)
+    keep += [stores, first, entries, now, given]
     return given
 
 
@@ -358,4 +366,12 @@ def _exploration(report: Any, models: Sequence[DeviceModel]) -> Exploration:
 
 def _found(violation: Any, models: Sequence[DeviceModel]) -> Found:
     kind = ffi.string(lib.pc_violation_name(violation.kind)).decode()
-    return Found(kind, fault_py(violation.fault, models), CODES.get(violation.code, str(violation.code)))
+    code = CODES.get(violation.code, str(violation.code))
+    op = None if violation.op == lib.PC_NO_OP else int(violation.op)
+    return Found(
+        kind,
+        fault_py(violation.fault, models),
+        code,
+        op,
+        int(violation.reached) if kind == "resume" else None,
+    )

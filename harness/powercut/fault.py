@@ -24,6 +24,7 @@ VIOLATIONS = (
     "check",
     "reader",
     "full",
+    "resume",
     "overwrite",
     "crash",
     "hang",
@@ -70,6 +71,9 @@ WINDOW = 64
 
 #: Cuts in a row: of the run, and of three recoveries.
 CUTS_MAX = 4
+
+#: Operations with which a run goes on after a recovery.
+RESUME_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)

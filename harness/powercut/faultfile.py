@@ -45,7 +45,8 @@ class Explore:
     """Which crash states are looked at where a trace names none: what ``powercut run`` was asked for.
 
     ``nested``: by which kinds recovery is cut, where ``nested`` is among the kinds. ``reader``: the engine
-    that reads each state as well; empty: none.
+    that reads each state as well; empty: none. ``resume``: for how many of its operations the run goes on
+    after each recovery.
     """
 
     kinds: tuple[str, ...] = ("prefix",)
@@ -54,6 +55,7 @@ class Explore:
     samples: int = 0
     seed: int = 0
     reader: str = ""
+    resume: int = 0
 
 
 #: Every cut between two device events, and nothing else.
@@ -105,12 +107,15 @@ def explore_fields(explore: Explore) -> dict[str, Any]:
     fields: dict[str, Any] = {"kinds": list(explore.kinds)}
     if explore.nested:
         fields["nested"] = list(explore.nested)
-    return fields | {
+    fields |= {
         "depth": explore.depth,
         "samples": explore.samples,
         "seed": explore.seed,
         "reader": explore.reader,
     }
+    if explore.resume:
+        fields["resume"] = explore.resume
+    return fields
 
 
 def model_fields(model: Model) -> Any:
@@ -143,7 +148,13 @@ def explore_of(field: ExploreField) -> Explore:
         if len(set(kinds)) != len(kinds):
             raise ValueError(f"a kind is there twice - at `$.explore.{name}`")
     return Explore(
-        tuple(field.kinds), tuple(field.nested), field.depth, field.samples, field.seed, field.reader
+        tuple(field.kinds),
+        tuple(field.nested),
+        field.depth,
+        field.samples,
+        field.seed,
+        field.reader,
+        field.resume,
     )
 
 

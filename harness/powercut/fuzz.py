@@ -240,7 +240,7 @@ def _explore_numbers(explore: Explore) -> tuple[int, ...]:
         sum(1 << KINDS.index(kind) + 1 for kind in some if kind in FUZZED)
         for some in (explore.kinds, explore.nested)
     )
-    return kinds, nested, explore.depth, explore.samples, explore.seed
+    return kinds, nested, explore.depth, explore.samples, explore.seed, explore.resume
 
 
 def _model_numbers(model: DeviceModel) -> tuple[int, ...]:

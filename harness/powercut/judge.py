@@ -12,6 +12,7 @@ from powercut.explorer import Found
 from powercut.fault import Fault
 from powercut.faultwords import fault_words
 from powercut.lastwords import ending
+from powercut.nearest import finder, stores_words, without_probe
 from powercut.ops import Op, data_text, key_text, op_text
 from powercut.predict import Prediction, WrongAnswer
 from powercut_models import Difference, Row
@@ -28,7 +29,7 @@ class Violation:
     explorer's, crash or hang. ``state``: the device events before the first cut. ``op``: the operation that
     was under way or answered wrong, None between two. ``words``: one sentence. ``differences``: one line a
     key that differs from the nearest allowed store. ``fault``: the crash state. ``claimed``: whether the
-    engine claims to survive it.
+    engine claims to survive it. ``reached``: of resume, how many operations the store should show.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Violation:
     differences: tuple[str, ...] = ()
     fault: Fault | None = None
     claimed: bool = True
+    reached: int | None = None
 
     @property
     def model(self) -> str:
@@ -53,19 +55,15 @@ def from_answer(wrong: WrongAnswer) -> Violation:
 
 def from_state(run: Run, operations: Sequence[Op], prediction: Prediction, found: Found) -> Violation:
     """The violation behind a crash state that the explorer refused, told in words."""
-    what, differences = _what(run, prediction, found)
+    what, differences = _what(run, operations, prediction, found)
     words = f"{_where(run, operations, found.fault)}: {what}."
-    return Violation(
-        found.kind, found.state, _under_way(run, found.fault), found.code, words, differences, found.fault
-    )
+    return _violation(run, found, words, differences)
 
 
 def brief(run: Run, found: Found) -> Violation:
     """The same without a second look at the crash state, for the many that follow the first of a kind."""
     words = f"{fault_words(found.fault, run.event_count)}: {found.kind}, {found.code}."
-    return Violation(
-        found.kind, found.state, _under_way(run, found.fault), found.code, words, fault=found.fault
-    )
+    return _violation(run, found, words)
 
 
 def from_death(
@@ -79,6 +77,15 @@ def from_death(
     )
     words = f"{_where(run, operations, fault)}: {what}."
     return Violation(kind, fault.state, _under_way(run, fault), how, words, fault=fault)
+
+
+def _violation(run: Run, found: Found, words: str, differences: tuple[str, ...] = ()) -> Violation:
+    resumed = found.kind == "resume"
+    op = found.op if resumed else _under_way(run, found.fault)
+    reached = found.reached if resumed else None
+    return Violation(
+        found.kind, found.state, op, found.code, words, differences, found.fault, reached=reached
+    )
 
 
 def _under_way(run: Run, fault: Fault) -> int | None:
@@ -100,7 +107,9 @@ def _where(run: Run, operations: Sequence[Op], fault: Fault) -> str:
     return f"{cut}, when operation {done - 1} ({op_text(operations[done - 1])}) had returned"
 
 
-def _what(run: Run, prediction: Prediction, found: Found) -> tuple[str, tuple[str, ...]]:
+def _what(
+    run: Run, operations: Sequence[Op], prediction: Prediction, found: Found
+) -> tuple[str, tuple[str, ...]]:
     """What is wrong there, and the differing keys where reading shows them."""
     texts = {
         "mount": f"the engine does not mount what is left, it answers {found.code}",
@@ -115,9 +124,24 @@ def _what(run: Run, prediction: Prediction, found: Found) -> tuple[str, tuple[st
     }
     if found.kind == "content":
         return _content(run, prediction, found.fault)
+    if found.kind == "resume":
+        return _resumed(run, operations, found), ()
     if found.kind == "check":
         return f"the engine's own check finds something: {_check_text(run, found.fault)}", ()
     return texts.get(found.kind, f"{found.kind}, {found.code}"), ()
+
+
+def _resumed(run: Run, operations: Sequence[Op], found: Found) -> str:
+    """What is wrong with a run that went on after a recovery."""
+    begin = "after the recovery and a fresh set the run went on"
+    if found.op is None:
+        told = "" if found.code == "OK" else f" ({found.code})"
+        return f"{begin}, each operation answered as it should, and then the store holds something else{told}"
+    name = f"operation {found.op} ({op_text(operations[found.op])})"
+    before = run.code(found.op)
+    if found.code == before:
+        return f"{begin}, and {name} answers {found.code} with something else than it did in the run"
+    return f"{begin}, and {name} answers {found.code}, where it answered {before} in the run"
 
 
 def _check_text(run: Run, fault: Fault) -> str:
@@ -129,14 +153,18 @@ def _check_text(run: Run, fault: Fault) -> str:
 
 def _content(run: Run, prediction: Prediction, fault: Fault) -> tuple[str, tuple[str, ...]]:
     """Which keys differ from the nearest store that the model allows."""
-    done, in_flight = run.fault_position(fault)
     try:
         rows = run.engine.entries(run.fault_image(fault), run.geometry, run.options)
     except EngineRefusedError as error:
         return f"it read something wrong once, and now {error}", ()
-    nearest = prediction.nearest(done, in_flight, rows).differences
+    shown = without_probe(rows) if len(fault.cuts) > 1 else rows
+    nearest = finder(run, prediction, fault)(shown).differences
+    stores = stores_words(run, prediction, fault)
+    if not nearest and len(fault.cuts) > 1:
+        when = "when the power went again"
+        return f"the store is none that was right {when}, though it was one before: {stores}", ()
     keys, lines = difference_lines(nearest)
-    return f"the store is not what it should be, {prediction.words(done, in_flight)}: {keys}", lines
+    return f"the store is not what it should be, {stores}: {keys}", lines
 
 
 def difference_lines(found: Sequence[Difference]) -> tuple[str, tuple[str, ...]]:

@@ -69,6 +69,11 @@ class Prediction:
         for lineage in self.lineages:
             lineage.model.close()
 
+    def now(self) -> tuple[Hash, ...]:
+        """The store after each number of operations, as far as there is one alone: up to the first that
+        answered IO, or wrong."""
+        return tuple(self.lineages[0].hashes[: min((self.sound, *self.pending)) + 1])
+
     def entries(self) -> tuple[Hash, ...]:
         """The hashes of all entries that the store ever held, in any alternative, ascending as numbers of
         128 bits."""
@@ -82,6 +87,12 @@ class Prediction:
             Nearest(count, lineage.model.difference(count, rows), lineage.model)
             for lineage, count in self._candidates(done, done + in_flight)
         ]
+        return min(found, key=lambda one: (len(one.differences), -one.done))
+
+    def nearest_now(self, counts: range, rows: Sequence[Row]) -> Nearest:
+        """The same among the stores of ``now`` after so many operations."""
+        model = self.model
+        found = [Nearest(count, model.difference(count, rows), model) for count in counts]
         return min(found, key=lambda one: (len(one.differences), -one.done))
 
     def counts(self, done: int, in_flight: bool) -> range:

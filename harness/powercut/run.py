@@ -116,6 +116,7 @@ def record(trace: Trace, engine: Engine) -> Run:
             image=trace.image,
             options=trace.engine.options,
             failing=trace.failing,
+            resume=trace.explore.resume,
         )
     except EngineRefusedError as error:
         what = "format this device" if trace.image is None else "mount this image"
@@ -244,7 +245,8 @@ class _Judging:
         needs = "damage" in asked.kinds or any(fault.damage for fault in asked.only)
         entries = self.prediction.entries() if needs else ()
         try:
-            explored = self.run.explore(Allowed(self.prediction.allowed, entries), asked, self._watched())
+            allowed = Allowed(self.prediction.allowed, entries, self.prediction.now())
+            explored = self.run.explore(allowed, asked, self._watched())
         except NoSuchStateError:
             return Exploration()
         self.ended |= explored.ended

@@ -11,7 +11,17 @@ from typing import Protocol, Self
 from powercut.devices import DeviceModel
 from powercut.engine import Engine, Event
 from powercut.errors import PowercutError
-from powercut.explorer import ALL_PROBES, CHECK, PREFIX, SECOND_MOUNT, WRITE, Allowed, ExploreOptions, Watch
+from powercut.explorer import (
+    ALL_PROBES,
+    CHECK,
+    PREFIX,
+    SECOND_MOUNT,
+    WRITE,
+    Allowed,
+    ExploreOptions,
+    Found,
+    Watch,
+)
 from powercut.fault import WINDOW, Fault
 from powercut.predict import predict
 from powercut.run import device_models, initial_rows, record
@@ -124,7 +134,9 @@ class RunStates:
         except BaseException:
             self._run.close()
             raise
-        self._allowed = Allowed(self._prediction.allowed, self._prediction.entries())
+        prediction = self._prediction
+        self._allowed = Allowed(prediction.allowed, prediction.entries(), prediction.now())
+        self._resume = trace.explore.resume
         self._options = _options(trace, engine, models)
         self.operations = len(trace.operations)
         self.erases = trace.geometry.erase_value is not None
@@ -209,13 +221,18 @@ class RunStates:
     def _explore(self, options: ExploreOptions) -> list[Finding]:
         explored = self._run.explore(self._allowed, options, self._watch)
         self.checked += explored.sum.checked
-        return [Finding(one.kind, one.code, one.fault, self._op(one.fault)) for one in explored.found]
+        return [Finding(one.kind, one.code, one.fault, self._op(one)) for one in explored.found]
 
-    def _op(self, fault: Fault) -> int | None:
+    def _op(self, found: Found) -> int | None:
+        fault = found.fault
+        if found.op is not None:
+            return found.op
         if fault.kind == "full":
             return fault.state
         done, in_flight = self.position(fault.state)
-        return done if in_flight else max(done - 1, 0)
+        last = done if in_flight else max(done - 1, 0)
+        resumed = len(fault.cuts) - 1 + (found.kind == "resume")
+        return min(last + resumed * self._resume, max(self.operations - 1, 0))
 
 
 def _options(trace: Trace, engine: Engine, models: tuple[DeviceModel, ...]) -> ExploreOptions:

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 from dataclasses import dataclass
 
+from powercut.counts import how_many
 from powercut.fault import Failing, Fault
 from powercut.faultfile import Explore, Model, model_name
 from powercut.faultwords import fault_words
@@ -95,6 +96,8 @@ def explore_words(explore: Explore) -> str:
             parts.append(f"nested to depth {explore.depth} ({', '.join(explore.nested or ('prefix',))})")
         else:
             parts.append(kind)
+    if explore.resume:
+        parts.append(f"going on for {how_many(explore.resume, 'operation')} after each recovery")
     if explore.samples:
         parts.append(f"{explore.samples} samples of seed {explore.seed}")
     if explore.reader:

@@ -141,6 +141,7 @@ _WRONG = {
     "write": "takes no fresh key once it is mounted",
     "lost_write": "loses a fresh key, or something with it, once it is mounted",
     "check": "is not sound in the eyes of the engine's own check",
+    "resume": "goes wrong when the run goes on on it",
 }
 
 

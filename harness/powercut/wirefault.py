@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from powercut.fault import CUTS_MAX, DAMAGES, KINDS, TEARS, WINDOW
+from powercut.fault import CUTS_MAX, DAMAGES, KINDS, RESUME_MAX, TEARS, WINDOW
 
 #: The largest number of 64 bits, as in ``struct pc_cut``.
 WORD_MAX = 2**64 - 1
@@ -66,6 +66,7 @@ class ExploreField(Strict):
     samples: Small = 0
     seed: Word = 0
     reader: Annotated[str, Meta(max_length=200)] = ""
+    resume: Annotated[int, Meta(ge=0, le=RESUME_MAX)] = 0
 
 
 class TearField(Strict):

@@ -327,7 +327,7 @@ static void test_each_code_and_violation_has_its_own_name(struct check *check) {
     CHECK(check, strcmp(pc_code_name(PC_NO_MEMORY - 1), "?") == 0);
     CHECK(check, strcmp(pc_violation_name(PC_VIOLATION_MOUNT), "mount") == 0);
     CHECK(check, strcmp(pc_violation_name(PC_VIOLATION_CHECK), "check") == 0);
-    CHECK(check, strcmp(pc_violation_name(PC_VIOLATION_FULL + 1), "?") == 0);
+    CHECK(check, strcmp(pc_violation_name(PC_VIOLATION_RESUME + 1), "?") == 0);
 }
 
 int main(void) {

@@ -23,11 +23,13 @@ import planted
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: What is asked of `powercut run`: long lists of operations, and short ones with cuts of recovery.
+#: What is asked of `powercut run`: long lists of operations, and short ones with cuts of recovery, and with
+#: what comes behind it.
 BATCHES = (
     ("--kinds", "prefix,torn,reorder,damage,full", "--model", "all", "--ops", "30"),
     ("--kinds", "prefix,nested", "--depth", "3", "--ops", "24"),
     ("--kinds", "all", "--model", "all", "--ops", "4"),
+    ("--kinds", "prefix,nested", "--ops", "12", "--resume", "4"),
 )
 
 #: On which devices: small ones, since the speed is in what recovery has to read.

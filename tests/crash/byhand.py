@@ -4,6 +4,7 @@ other, and what is allowed if it is cut in its turn."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from powercut.engine import PROBE_KEY, Engine
 from powercut.geometry import Geometry
 from powercut.hashes import Hash, StoreHash
 from powercut.native import ffi, lib
+from powercut.ops import Literal, Op
 from powercut_models import Row
 from tearing import Event
 
@@ -19,23 +21,29 @@ MASK = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was done to the device, the device after it, and the store that was read. ``read``, ``set_from``,
-    ``set_to``: events before the first read ended, the set began, the set returned."""
+    """What was done to the device, the device after it, and the store that was read. ``read``: events before
+    the first read ended; ``steps``: of each operation, the fresh set first, how many there were before it
+    began, and when it had returned; ``codes``: what the others answered."""
 
     events: list[Event]
     image: bytes
     rows: tuple[Row, ...]
     read: int
-    set_from: int
-    set_to: int
+    steps: tuple[tuple[int, int], ...]
+    codes: tuple[int, ...] = ()
 
-    def allowed(self, k: int, under_way: bool, parent: set[Hash], store: Hash, after: Hash) -> set[Hash]:
-        """The stores that are right if recovery is cut after ``k`` events, or during event ``k``."""
+    def allowed(self, k: int, under_way: bool, parent: set[Hash], stores: Sequence[Hash]) -> set[Hash]:
+        """The stores that are right if recovery is cut after ``k`` events, or during event ``k``.
+        ``stores``: what was read, and what is there after each step."""
         if k < self.read:
             return parent
-        if k + under_way <= self.set_from:
-            return {store}
-        return {store, after} if k < self.set_to else {after}
+        right = {stores[0]}
+        for (begin, end), after in zip(self.steps, stores[1:], strict=True):
+            if k >= end:
+                right = {after}
+            elif k + under_way > begin:
+                right = right | {after}
+        return right
 
 
 class RecordedDevice:
@@ -114,17 +122,29 @@ class Hand:
             text = ffi.new("char[]", 256)
             assert self._engine.check(self._store, text, 256) == 0, ffi.string(text)
 
-    def set_probe(self) -> None:
-        key = ffi.from_buffer("char[]", PROBE_KEY)
-        data = ffi.from_buffer("uint8_t[]", PROBE_KEY)
-        op = ffi.new("struct pc_op *")
-        op.kind, op.key, op.key_len = lib.PC_OP_SET, key, len(PROBE_KEY)
-        op.data, op.data_len = data, len(PROBE_KEY)
-        assert self._engine.apply(self._store, op, ffi.new("struct pc_reply *")) == 0
+    def apply(self, op: Op, now: tuple[int, int]) -> int:
+        """A change at a time."""
+        code = {"set": lib.PC_OP_SET, "remove": lib.PC_OP_REMOVE, "rename": lib.PC_OP_RENAME}
+        key, target, data = op.key, op.target, op.data() if op.kind == "set" else b""
+        made = ffi.new("struct pc_op *")
+        made.kind, made.now = code[op.kind], now
+        made.key, made.key_len = ffi.from_buffer("char[]", key), len(key)
+        made.target, made.target_len = ffi.from_buffer("char[]", target), len(target)
+        made.data, made.data_len = ffi.from_buffer("uint8_t[]", data), len(data)
+        return int(self._engine.apply(self._store, made, ffi.new("struct pc_reply *")))
 
 
-def recover(engine: Engine, geometry: Geometry, image: bytes) -> Recovery:
-    """Mount, read, check; mount and read once more; set the fresh key; mount, read and check once more."""
+PROBE = Op("set", PROBE_KEY, value=Literal(PROBE_KEY))
+
+
+def recover(
+    engine: Engine,
+    geometry: Geometry,
+    image: bytes,
+    later: Sequence[tuple[Op, tuple[int, int]]] = (),
+) -> Recovery:
+    """Mount, read, check; mount and read once more; set the fresh key; mount, read and check once more.
+    ``later``: changes with which it goes on, each with its time; then read, mount, read and check."""
     device = RecordedDevice(geometry, image)
     hand = Hand(engine, device.device)
     hand.mount()
@@ -134,17 +154,29 @@ def recover(engine: Engine, geometry: Geometry, image: bytes) -> Recovery:
     hand.unmount()
     hand.mount()
     hand.read()
-    set_from = device.count()
-    hand.set_probe()
-    set_to = device.count()
+    begin = device.count()
+    assert hand.apply(PROBE, (0, 0)) == 0
+    steps, codes = [(begin, device.count())], []
+    look_again(hand)
+    for op, now in later:
+        begin = device.count()
+        codes.append(hand.apply(op, now))
+        steps.append((begin, device.count()))
+    if later:
+        hand.read()
+        look_again(hand)
+    hand.unmount()
+    made = Recovery(device.events(), bytes(device.memory), rows, read, tuple(steps), tuple(codes))
+    device.close()
+    return made
+
+
+def look_again(hand: Hand) -> None:
+    """One more mount, that is read and checked."""
     hand.unmount()
     hand.mount()
     hand.read()
     hand.check()
-    hand.unmount()
-    made = Recovery(device.events(), bytes(device.memory), rows, read, set_from, set_to)
-    device.close()
-    return made
 
 
 def store_hash(rows: tuple[Row, ...], *, timestamps: bool) -> Hash:

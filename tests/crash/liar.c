@@ -205,6 +205,11 @@ static int mount_third(const struct bd *dev, const struct pc_options *options, v
     return code;
 }
 
+/* Do its later operations depend on a repair? */
+static int remembers_repair(void) {
+    return LIE(LEAKS) || LIE(REFUSES) || LIE(FULL) || LIE(LOSES) || LIE(FORGETS) || LIE(BLURS) || LIE(RUSHES);
+}
+
 static int mount_with(const struct bd *dev, const struct pc_options *options, void **ret_store,
                       const uint8_t *const heads[2]) {
     struct plain *plain;
@@ -227,7 +232,7 @@ static int mount_with(const struct bd *dev, const struct pc_options *options, vo
             *ret_store = NULL;
             return code;
         }
-        if (LIE(LEAKS) || LIE(REFUSES) || LIE(FULL) || LIE(LOSES)) {
+        if (remembers_repair()) {
             write_count(dev, read_count(dev) + 1);
         }
         if (LIE(BACKWARDS)) {
@@ -299,6 +304,22 @@ static int apply_after_recovery(struct plain *plain, const struct pc_op *op, str
     return LIE(LOSES) && count > 0 ? apply_in_memory(plain, op, reply) : plain_apply(plain, op, reply);
 }
 
+/* The same of what no fresh set shows. */
+static int apply_later(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
+    int repaired = (LIE(FORGETS) || LIE(BLURS) || LIE(RUSHES)) && read_count(&plain->dev) > 0;
+
+    if (repaired && LIE(FORGETS) && op->kind == PC_OP_REMOVE) {
+        return apply_in_memory(plain, op, reply);
+    }
+    if (repaired && LIE(BLURS) && op->kind == PC_OP_GET) {
+        reply->put_bytes(reply, (const uint8_t *)"?", 1);
+    }
+    if (repaired && LIE(RUSHES) && op->kind == PC_OP_RENAME) {
+        return rename_in_two_steps(plain, op, reply);
+    }
+    return apply_after_recovery(plain, op, reply);
+}
+
 /* What has found no space so far has left a block behind each time, which nobody finds again. */
 static int leak_refused(struct plain *plain, const struct pc_op *op, struct pc_reply *reply) {
     uint64_t count = read_count(&plain->dev);
@@ -348,7 +369,7 @@ static int liar_apply(void *self, const struct pc_op *op, struct pc_reply *reply
     if (LIE(TWO_STEPS) && op->kind == PC_OP_RENAME) {
         return rename_in_two_steps(plain, op, reply);
     }
-    return apply_after_recovery(plain, &changed, reply);
+    return apply_later(plain, &changed, reply);
 }
 
 /* --- the engine ---------------------------------------------------------------------------------------- */

@@ -51,6 +51,9 @@ enum lie {
     LIE_LOSES,   /* changes stay in memory */
     LIE_LEAKS,   /* each recovery makes the store a block smaller */
     LIE_THIRD,   /* recovery refuses a store in which it was cut twice */
+    LIE_FORGETS, /* removals stay in memory */
+    LIE_BLURS,   /* values are read with a byte too many */
+    LIE_RUSHES,  /* a rename is two changes */
     /* in liar.c: of a store that has just been repaired */
     LIE_UNREADABLE,
     LIE_SHOWS_TWICE, /* each entry is shown two times */

@@ -139,13 +139,16 @@ HIDDEN_LIES = (
     Lie("NO_BODY_SYNC", ("mount",), REORDERED),
     Lie("NO_HEAD_SYNC", ("mount",), REORDERED),
     Lie("NO_LAST_SYNC", ("content", "mount"), REORDERED),
-    Lie("REWRITES_GOOD", ("mount",), frozenset({"two cuts", "three cuts"})),
+    Lie("REWRITES_GOOD", ("mount",), frozenset({"two cuts", "three cuts", "gone on, two cuts"})),
     Lie("THIRD", ("mount",), frozenset({"three cuts"})),
     Lie("ONE_HEAD", ("content", "lost_write"), frozenset({"damage"})),
     Lie("NO_BODY_SUM", ("content",), frozenset({"damage"})),
     Lie("ERROR_IS_EMPTY", ("content",), frozenset({"damage"})),
     Lie("REMOVE_NEEDS_ROOM", ("full",), frozenset({"full"})),
     Lie("LEAKS_REFUSED", ("full",), frozenset({"full"})),
+    Lie("FORGETS", ("resume", "content"), frozenset({"gone on", "gone on, two cuts"})),
+    Lie("BLURS", ("resume",), frozenset({"gone on", "gone on, two cuts"})),
+    Lie("RUSHES", ("content",), frozenset({"gone on, two cuts"})),
     Lie("NO_ERASE", ("overwrite",), frozenset({"overwrite"})),
 )
 
@@ -182,18 +185,35 @@ CHECKS = {
 }
 
 
-def seen(lie: Lie, engine: Engine, checks: Iterable[str] = CHECKS) -> dict[str, set[str]]:
+#: The same where the run goes on after each recovery.
+RESUMED = {
+    "gone on": ExploreOptions(),
+    "gone on, two cuts": ExploreOptions(kinds=CUTS | {"nested"}, depth=2),
+}
+
+
+def seen(lie: Lie, engine: Engine, checks: Iterable[str] = (*CHECKS, *RESUMED)) -> dict[str, set[str]]:
     """The kinds of violation that each check finds, where it finds any."""
+    found = seen_of_run(lie, engine, {name: CHECKS[name] for name in checks if name in CHECKS})
+    resumed = {name: RESUMED[name] for name in checks if name in RESUMED}
+    found |= seen_of_run(lie, engine, resumed, resume=3) if resumed else {}
+    return {check: kinds for check, kinds in found.items() if kinds}
+
+
+def seen_of_run(
+    lie: Lie, engine: Engine, checks: dict[str, ExploreOptions], resume: int = 0
+) -> dict[str, set[str]]:
+    """What each check of one recorded run finds."""
     trace, found = lie.trace, {}
-    with engine.record(trace.geometry, trace.operations) as run:
+    with engine.record(trace.geometry, trace.operations, resume=resume) as run:
         prediction = predict(run, trace.operations)
         found["uncut"] = {wrong.kind for wrong in prediction.wrong}
         found["overwrite"] = {"overwrite"} if run.first_overwrite() is not None else set()
-        allowed = Allowed(prediction.allowed, prediction.entries())
+        allowed = Allowed(prediction.allowed, prediction.entries(), prediction.now())
         prediction.close()
         for check in checks if prediction.sound == len(trace.operations) else ():
-            found[check] = {one.kind for one in run.explore(allowed, CHECKS[check]).found}
-    return {check: kinds for check, kinds in found.items() if kinds}
+            found[check] = {one.kind for one in run.explore(allowed, checks[check]).found}
+    return found
 
 
 def seen_failing(lie: Lie, engine: Engine) -> set[str]:

@@ -23,6 +23,7 @@ Liar = Callable[..., str]
 
 DEVICE = Geometry(16, 16, 256, 32, 0xFF)
 SMALL = Geometry(16, 16, 128, 32, 0xFF)
+ODD = Geometry(16, 16, 128, 31, 0xFF)
 
 CUTS = ("prefix", "torn", "reorder")
 
@@ -53,12 +54,13 @@ def judged_alike(
     seed: int,
     count: int,
     options: ExploreOptions,
+    resume: int = 0,
 ) -> Wrong:
     """The violations of a generated run, the same with every choice of prunings."""
     made = operations(profile(engine, device), seed, count)
-    with engine.record(device, made) as run:
+    with engine.record(device, made, resume=resume) as run:
         prediction = predict(run, made)
-        allowed = Allowed(prediction.allowed, prediction.entries())
+        allowed = Allowed(prediction.allowed, prediction.entries(), prediction.now())
         prediction.close()
         seen = []
         for identical, unread in product((True, False), repeat=2):
@@ -92,6 +94,20 @@ def test_lies_of_recovery_are_found_in_the_same_states_with_and_without_pruning(
     )
     found = judged_alike(engine, DEVICE, 0, 5, options)
     assert {where for _, where, _ in found} == ({"nested"} if lie != "LEAKS" else set())
+
+
+@pytest.mark.parametrize(
+    ("lie", "seed", "shown"),
+    [("FORGETS", 2, {"content", "resume"}), ("RUSHES", 3, {"content"}), ("NO_HEAD_SYNC", 1, {"mount"})],
+)
+def test_lies_of_a_run_that_goes_on_are_found_in_the_same_states_with_and_without_pruning(
+    liar: Liar, lie: str, seed: int, shown: set[str]
+) -> None:
+    engine = Engine.load(liar(lie))
+    kinds = frozenset({"prefix", "nested"})
+    options = ExploreOptions(kinds, (SECTORS,), nested_kinds=frozenset(CUTS), samples=1)
+    found = judged_alike(engine, ODD, seed, 8, options, resume=2)
+    assert {kind for kind, _, _ in found} == shown
 
 
 def test_recoveries_are_cut_as_each_of_several_models_allows(liar: Liar) -> None:
@@ -128,3 +144,4 @@ def test_what_is_right_is_accused_of_nothing_with_and_without_pruning(name: str,
     options = ExploreOptions(frozenset((*CUTS, "nested")), models, samples=2)
     for seed in range(2):
         assert not judged_alike(engine, device, seed, 10, options)
+    assert not judged_alike(engine, device, 0, 10, options, resume=2)

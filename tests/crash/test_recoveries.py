@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from bruteforce import Tally, nested
-from byhand import recover, store_hash, with_probe
+from byhand import Recovery, recover, store_hash, with_probe
 from powercut.counts import Count
 from powercut.devices import BUILTIN, DeviceModel
 from powercut.engine import Engine, EngineRefusedError, Run
@@ -18,8 +18,9 @@ from powercut.explorer import Allowed, ExploreOptions
 from powercut.fault import Fault
 from powercut.geometry import Geometry
 from powercut.hashes import Hash
-from powercut.ops import Generated, Literal, Op
+from powercut.ops import Generated, Literal, Op, clock
 from powercut.predict import predict
+from powercut_models import Row, StoreModel
 from tearing import Log
 from twice import assert_same_counts, log_of, plain_model
 
@@ -32,6 +33,7 @@ WORK = (
     Op("set", b"b", value=Generated(1, 300)),
     Op("remove", b"a"),
     Op("set", b"b", value=Literal(b"two")),
+    Op("rename", b"b", target=b"c"),
 )
 
 WORDS = {
@@ -71,9 +73,31 @@ def test_a_recovery_is_what_anyone_can_do_by_hand(engine: str, name: str) -> Non
 
 
 @pytest.mark.parametrize("engine", ["skink", "ditto"])
+@pytest.mark.parametrize("resume", [1, 3, 64])
+def test_a_recovery_that_goes_on_is_the_run_done_by_hand_from_where_the_store_stands(
+    engine: str, resume: int
+) -> None:
+    loaded = Engine.load(engine)
+    with loaded.record(DEVICE, WORK, resume=resume) as run:
+        prediction = predict(run, WORK)
+        for fault in run.list(ExploreOptions(frozenset({"prefix"})))[::5]:
+            hand, _ = by_hand(run, fault.state, prediction.model)
+            with run.recovery(fault) as recovery:
+                log = log_of(recovery)
+            assert log.events == hand.events
+            assert Log(DEVICE, run.fault_image(fault), log.events).states[-1] == hand.image
+        prediction.close()
+
+
+@pytest.mark.parametrize("engine", ["skink", "ditto"])
 @pytest.mark.parametrize("kinds", ["prefix", "torn", "reorder", "prefix torn reorder"])
-@pytest.mark.parametrize("names", ["disk512", "zeros", "disk512 zeros", "zeros words disk512"])
-def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, kinds: str, names: str) -> None:
+@pytest.mark.parametrize(
+    ("names", "resume"),
+    [("disk512", 0), ("zeros", 0), ("zeros", 2), ("disk512 zeros", 0), ("zeros words disk512", 0)],
+)
+def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(
+    engine: str, kinds: str, names: str, resume: int
+) -> None:
     loaded = Engine.load(engine)
     options = ExploreOptions(
         frozenset({"prefix", "torn", "reorder", "nested"}),
@@ -84,9 +108,9 @@ def test_nested_states_are_as_many_as_the_cuts_of_all_recoveries(engine: str, ki
         keep_identical=True,
         keep_unread=True,
     )
-    with loaded.record(DEVICE, WORK[:2]) as run:
+    with loaded.record(DEVICE, WORK[:2], resume=resume) as run:
         prediction = predict(run, WORK[:2])
-        explored = run.explore(Allowed(prediction.allowed), options)
+        explored = run.explore(Allowed(prediction.allowed, now=prediction.now()), options)
         prediction.close()
         tally = Tally()
         expected = sum(len(below(run, fault, options, tally)) for fault in run.list(options))
@@ -179,7 +203,26 @@ def seen(engine: Engine, image: bytes) -> Hash | None:
         return None
 
 
-def wrong_by_hand(run: Run, options: ExploreOptions, stores: Allowed, fine: set[int]) -> Iterator[Fault]:
+def by_hand(run: Run, k: int, model: StoreModel) -> tuple[Recovery, list[tuple[Row, ...]]]:
+    """The recovery after ``k`` events, that goes on as the run does; and the store that was read, and those
+    that its steps should leave."""
+    timestamps = "timestamps" in run.engine.capabilities
+    done, in_flight = run.position(k)
+    rows = recover(run.engine, DEVICE, run.image(k)).rows
+    shown = store_hash(rows, timestamps=timestamps)
+    before = store_hash(tuple(model.rows(done)), timestamps=timestamps)
+    place = done + (in_flight and shown != before)
+    ops = list(enumerate(WORK))[place : place + run.resume]
+    hand = recover(run.engine, DEVICE, run.image(k), [(op, clock(number)) for number, op in ops])
+    assert set(hand.codes) <= {0}
+    stores = [rows, with_probe(rows, timestamps=timestamps)]
+    stores += [with_probe(tuple(model.rows(number + 1)), timestamps=timestamps) for number, _ in ops]
+    return hand, stores
+
+
+def wrong_by_hand(
+    run: Run, options: ExploreOptions, stores: Allowed, fine: set[int], model: StoreModel
+) -> Iterator[Fault]:
     """Nested states that show what they may not, judged by hand; of those prefix states that are fine."""
     engine = run.engine
     timestamps = "timestamps" in engine.capabilities
@@ -187,22 +230,22 @@ def wrong_by_hand(run: Run, options: ExploreOptions, stores: Allowed, fine: set[
         parent = run.list(ExploreOptions(frozenset({"prefix"}), (), first=k, last=k))[0]
         done, in_flight = run.position(k)
         allowed = {one for count in range(done, done + 1 + in_flight) for one in stores.stores[count]}
-        image = run.image(k)
-        hand = recover(engine, DEVICE, image)
-        store = store_hash(hand.rows, timestamps=timestamps)
-        after = store_hash(with_probe(hand.rows, timestamps=timestamps), timestamps=timestamps)
+        hand, shown = by_hand(run, k, model)
+        right_ones = [store_hash(rows, timestamps=timestamps) for rows in shown]
         for fault in below(run, parent, options, Tally()):
             cut = fault.cuts[-1]
             under_way = cut.tear is not None and cut.tear.back == 0
-            right = hand.allowed(cut.at, under_way, allowed, store, after)
+            right = hand.allowed(cut.at, under_way, allowed, right_ones)
             if seen(engine, run.fault_image(fault)) not in right:
                 yield fault
 
 
-@pytest.mark.parametrize("lie", [None, *CAUGHT, "NO_REPAIR"])
+@pytest.mark.parametrize("resume", [0, 2])
+@pytest.mark.parametrize("lie", [None, *CAUGHT, "NO_REPAIR", "RUSHES"])
 def test_what_is_allowed_in_a_cut_recovery_is_what_it_had_read_and_the_probe_while_it_was_set(
-    liar: Liar, lie: str | None
+    liar: Liar, lie: str | None, resume: int
 ) -> None:
+    """And of the operations with which it goes on each that had returned, and the one under way or not."""
     engine = Engine.load(liar(lie))
     options = ExploreOptions(
         frozenset({"prefix", "nested"}),
@@ -212,15 +255,15 @@ def test_what_is_allowed_in_a_cut_recovery_is_what_it_had_read_and_the_probe_whi
         keep_identical=True,
         keep_unread=True,
     )
-    with engine.record(DEVICE, WORK) as run:
+    with engine.record(DEVICE, WORK, resume=resume) as run:
         prediction = predict(run, WORK)
-        stores = Allowed(prediction.allowed)
-        prediction.close()
+        stores = Allowed(prediction.allowed, now=prediction.now())
         found = run.explore(stores, options).found
         fine = set(range(run.event_count + 1)) - {one.state for one in found if one.fault.kind == "prefix"}
         seen_first = [one for one in found if one.kind in ("mount", "read", "content")]
         theirs = {one.fault.cuts for one in seen_first if one.fault.kind == "nested"}
-        mine = {one.cuts for one in wrong_by_hand(run, options, stores, fine)}
+        mine = {one.cuts for one in wrong_by_hand(run, options, stores, fine, prediction.model)}
+        prediction.close()
     assert theirs == mine
     assert len(fine) > 5
-    assert bool(mine) == (lie in CAUGHT)
+    assert bool(mine) == (lie in CAUGHT or (lie == "RUSHES" and resume > 0))

@@ -11,6 +11,7 @@ import pytest
 from fakestates import FakeStates, Rule, log
 from powercut.errors import PowercutError
 from powercut.fault import Cut, Damage, Fault, Tear
+from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.ops import Literal, Op
 from powercut.shrink.faults import complexity, fewer_cuts, moved, simpler_tears, single_losses, splitmix64
@@ -86,6 +87,20 @@ def test_it_does_not_slide_to_another_bug() -> None:
     small = shrunk(MANY, other, commit_without_data)
     assert small.finding.kind == "mount"
     assert small.best.fault == Fault("reorder", (Cut(3, (0,)),), None, "m")
+
+
+def test_the_run_goes_on_for_as_few_operations_after_a_recovery_as_will_do() -> None:
+    """Where the bug needs two of them, and none."""
+    for needed in (2, 0):
+
+        def needs(trace: Trace, needed: int = needed) -> Rule:
+            rule = commit_without_data(trace)
+            return rule if trace.explore.resume >= needed else lambda *_: ""
+
+        trace = replace(traced("a", "bad", "b"), explore=Explore(resume=7))
+        best = shrunk(trace, Fault("reorder", (Cut(7, frozenset({5})),), None, "m"), needs).best
+        assert best.explore.resume == needed
+        assert [op.key for op in best.operations] == [b"bad"]
 
 
 @pytest.mark.parametrize("budget", [0, 1, 200, 2000])

@@ -286,6 +286,43 @@ def test_what_arrived_in_part_belongs_to_the_operation_that_wrote_it(liar: Mutan
     assert story.snapshot("cut").owners[torn.block].kind == "now"
 
 
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("liar-forgets-resume", False), ("liar-forgets-resume", True), ("liar-rushes-resume-nested", False)],
+)
+def test_a_run_that_goes_on_is_followed_to_where_it_went_wrong(
+    liar: Mutant, json_schema: Any, name: str, more: bool
+) -> None:
+    trace = load(ROOT / "traces" / f"{name}.trace.json")
+    last = len(trace.operations) - 1
+    if more:
+        last += 1
+        operations = (*trace.operations[:1], Op("set", b"b", value=Literal(b"x")), *trace.operations[1:])
+        trace = replace(trace, operations=operations, explore=replace(trace.explore, resume=2))
+    library = liar(trace.engine.version.removeprefix("1+"))
+    story = tell(trace, Engine.load(library), replay(trace, library, isolated=False))
+    said = told_text(story)
+    page = explain_page(story, "1")
+    json_schema.validate(
+        {"command": "explain", "powercut": "0", "json": 1, "exit": 1}
+        | json.loads(json.dumps(story_fields(story)))
+        | {"engine": {"name": "plain", "version": "1"}}
+    )
+    assert story.contents is not None
+    assert not story.contents.engine_right
+    if "nested" in name:
+        assert "of up to 2 operations behind that as far as they had returned, the fresh key there or" in said
+        return
+    assert [row.key for row in story.contents.rows] == [b"a"]
+    titles = [one.title for one in story.snapshots]
+    assert titles[-2:] == ["after the run went on", f"uncut, after operation {last}"]
+    assert f"The store after operation {last} of the run, and with it the fresh key." in said
+    made = "wrote nothing" if last == 1 else "made 9 device events"
+    assert f"The run then went on and {made}." in said
+    assert bool(re.search(r"recovery: the run that went on +16□ 17■ 18┃", said)) == (last == 2)
+    assert ("in the run that went on" in html.unescape(page)) == (last == 2)
+
+
 # --- what ends its process ----------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from powercut.cli.types import ENGINE, MEMORY, MODEL, Items, Seconds, complete_w
 from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
-from powercut.fault import CUTS_MAX, KINDS, Fault
+from powercut.fault import CUTS_MAX, KINDS, RESUME_MAX, Fault
 from powercut.faultfile import Explore
 from powercut.run import RunOptions
 from powercut.unseen import OF_MODELS, Unseen, no_model, unseen_kinds
@@ -33,6 +33,7 @@ _NAMES = (
     "depth",
     "nested_kinds",
     "samples",
+    "resume",
     "reader",
     "strict",
     "keep_identical",
@@ -118,6 +119,13 @@ def exploring_options(command: F) -> F:
             show_default=True,
             help="States drawn where there are too many.",
         ),
+        click.option(
+            "--resume",
+            type=click.IntRange(0, RESUME_MAX),
+            default=0,
+            show_default=True,
+            help="Operations with which the run goes on after each recovery.",
+        ),
         click.option("--reader", type=ENGINE, help="An engine that reads each crash state as well."),
         click.option("--strict", is_flag=True, help="What the engine does not claim to survive counts too."),
         click.option("--keep-identical", is_flag=True, help="Judge identical states as well."),
@@ -171,6 +179,7 @@ def take_exploring(given: dict[str, Any], engine: Engine, seed: int) -> Explorin
         samples=one["samples"] if set(kinds) - {"prefix"} else 0,
         seed=seed if set(kinds) - {"prefix"} else 0,
         reader=one["reader"] or "",
+        resume=one["resume"],
     )
     options = RunOptions(
         strict=one["strict"], keep_identical=one["keep_identical"], keep_unread=one["keep_unread"]

@@ -43,7 +43,7 @@ def where_words(kind: str, contents: Contents) -> str:
         )
     if contents.disk_right is None:
         return ""
-    if kind in ("lost_write", "write", "second_mount"):
+    if kind in ("lost_write", "write", "second_mount", "resume"):
         if contents.disk_right:
             return "After that the device holds what it should: look at how the engine reads it."
         return "What the engine wrote after the cut is wrong on the device, too: look at its recovery."

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from powercut import moments
 from powercut.engine import FILL_KEY, PROBE_KEY, EngineRefusedError, Run
 from powercut.judge import row_text
-from powercut.ops import clock
-from powercut.predict import Nearest, Prediction
+from powercut.nearest import PROBE_ROW, Finder
+from powercut.predict import Nearest
 from powercut.report.owners import Reading
 from powercut_models import Difference, Row
-
-#: The entry that the write probe makes, at the time of its one operation.
-PROBE_ROW = Row(PROBE_KEY, "value", PROBE_KEY, clock(0))
-
 
 #: Keys that differ and are told one by one.
 KEYS_MAX = 50
@@ -58,25 +54,26 @@ class Contents:
 
 def compare_contents(
     run: Run,
-    prediction: Prediction,
     image: bytes,
-    where: tuple[int, bool],
+    find: Finder,
     disk: Reading | None,
     *,
-    probed: bool,
+    probed: bool | None,
     fillers: bool = False,
     refused: str = "",
 ) -> Contents:
-    """The contents of a device that holds ``image``. ``where``: how many operations had returned, and whether
-    the next was under way; ``disk``: what the reader sees; ``probed``: the fresh key is expected, too;
-    ``fillers``: the model knows what fills the device, so that it is compared as well; ``refused``: why the
-    engine is not asked, if it is not."""
+    """The contents of a device that holds ``image``. ``find``: finds the nearest allowed store; ``disk``:
+    what the reader sees; ``probed``: the fresh key is expected, too (None: it may be there); ``fillers``: the
+    model knows what fills the device, so that it is compared as well; ``refused``: why the engine is not
+    asked, if it is not."""
     refused, found = (refused, None) if refused else _shown(run, image)
     seen = _entries(disk)
     if not fillers:
         found, seen = _without_fillers(found), _without_fillers(seen)
     best = found if found is not None else seen if seen is not None else []
-    nearest = prediction.nearest(*where, _without_probe(best, probed))
+    if probed is None:
+        probed = any(row.key == PROBE_KEY and row.data == PROBE_ROW.data for row in best)
+    nearest = find(_without_probe(best, probed))
     engine = None if found is None else _differences(nearest, found, probed)
     reader = None if seen is None else _differences(nearest, seen, probed)
     expected = nearest.model.rows(nearest.done)

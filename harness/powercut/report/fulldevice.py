@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from powercut.engine import FILL_KEY, Engine, EngineRefusedError
 from powercut.ops import Literal, Op, op_text
@@ -145,10 +146,8 @@ class FullDevice:
             disk = read_device(self.image, geometry) if self.littlefs else None
             prediction = predict(run, ops, self.rows)
             try:
-                where = len(ops), False
-                self.contents = compare_contents(
-                    run, prediction, self.image, where, disk, probed=False, fillers=True
-                )
+                nearest = partial(prediction.nearest, len(ops), False)
+                self.contents = compare_contents(run, self.image, nearest, disk, probed=False, fillers=True)
                 self.rows = prediction.model.rows(len(ops))
             finally:
                 prediction.close()

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
-from powercut.engine import PROBE_KEY, Engine, EngineRefusedError, Event, Run
+from powercut.engine import Engine, Event, Run
 from powercut.errors import PowercutError
 from powercut.fault import Cut, Fault, prefix
 from powercut.faultwords import damage_words
 from powercut.judge import Violation
-from powercut.ops import Literal, Op, op_text
+from powercut.nearest import Finder, finder
+from powercut.ops import op_text
 from powercut.predict import Prediction, predict
 from powercut.replay import Replay
 from powercut.report.cause import Cause, cause_of
@@ -33,15 +34,13 @@ from powercut.report.film import (
 )
 from powercut.report.fulldevice import FullDevice
 from powercut.report.owners import Owner, Reading, read_device
+from powercut.report.recovering import AFTER_WRITING, Recoverer, Recovery, is_resumed
 from powercut.run import initial_rows, record
 from powercut.shrink import DEADLY
 from powercut.trace import Trace
 
 #: Blocks that are shown side by side.
 BLOCKS_MAX = 8
-
-#: Violations that show only when the recovered store is written to.
-AFTER_WRITING = frozenset({"write", "lost_write"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +246,8 @@ class _Teller:
                 ops[number] = op
         film_run(maker, self._run, self._cut, ops, self._writers)
         self._film_cuts(maker)
-        recovered, recovery = self._recover(maker, probed)
+        recovery = self._recover(maker, probed)
+        recovered = recovery.image
         contents = self._contents(recovered, probed)
         snapshots = self._snapshots(maker, contents, recovered)
         behind = (probed or self._full is not None) and recovered is not None
@@ -265,7 +265,7 @@ class _Teller:
             film=maker.film,
             snapshots=snapshots,
             contents=contents,
-            recovery=recovery,
+            recovery=recovery.words,
             left=left,
             right=right,
             compared=self._compared(sides[left], sides[right], maker.film),
@@ -276,6 +276,10 @@ class _Teller:
             at=self._cut.at,
             fates=tuple(fate(self._cut, index) for index in range(self._run.event_count)),
         )
+
+    @property
+    def _resumed(self) -> bool:
+        return is_resumed(self._shown.violation, self._fault)
 
     def _probed(self) -> bool:
         violation = self._shown.violation
@@ -312,29 +316,25 @@ class _Teller:
 
     # --- the recovery ------------------------------------------------------------------------------------
 
-    def _recover(self, maker: FilmMaker, probed: bool) -> tuple[bytes | None, str]:
-        """What mounting (and, if ``probed``, setting a fresh key) does to the crash state: the device after
-        it, None where it does not mount, and the words."""
+    def _recover(self, maker: FilmMaker, probed: bool) -> Recovery:
+        """What mounting does to the crash state, with what is done behind that."""
         if self._end:
-            return None, self._without_recovery()
+            return Recovery(None, self._without_recovery())
         if fails(self._fault.damage):
-            return None, ""
+            return Recovery(None, "")
         if self._full is not None:
             codes = [self._run.code(index) for index in range(len(self._trace.operations))]
             self._full.go_on(maker, self._done, codes[self._done] if self._done < len(codes) else "")
-            return self._full.image, ""
-        operations = [Op("set", PROBE_KEY, value=Literal(PROBE_KEY))] if probed else []
-        try:
-            mount_events = self._recovery(()).event_count
-            with self._recovery(operations) as recovery:
-                stages = ["in the mount"] * mount_events
-                stages += ["in the fresh set"] * (recovery.event_count - mount_events)
-                film_recovery(maker, recovery, stages, None)
-                after = "the cut" if self._fault.damage is None else "the damage"
-                words = _recovery_words(after, mount_events, recovery, probed)
-                return recovery.image(recovery.event_count), words
-        except EngineRefusedError as error:
-            return None, f"The engine does not take what is left: {error.what} answers {error.code}."
+            return Recovery(self._full.image, "")
+        return self._recovery(maker, probed)
+
+    def _recovery(self, maker: FilmMaker, probed: bool) -> Recovery:
+        after = "the cut" if self._fault.damage is None else "the damage"
+        recoverer = Recoverer(self._trace, self._engine, self._crash, after)
+        if not self._resumed:
+            return recoverer.mount(maker, probe=probed)
+        with self._run.recovery(self._fault) as recovery:
+            return recoverer.go_on(maker, recovery)
 
     def _without_recovery(self) -> str:
         """What is known of a recovery that does not come to its end."""
@@ -346,11 +346,6 @@ class _Teller:
             self._full.parts.append(("Then", words))
         return words
 
-    def _recovery(self, operations: Sequence[Op]) -> Run:
-        return self._engine.record(
-            self._trace.geometry, operations, image=self._crash, options=self._trace.engine.options
-        )
-
     # --- the store ---------------------------------------------------------------------------------------
 
     def _contents(self, recovered: bytes | None, probed: bool) -> Contents | None:
@@ -359,17 +354,25 @@ class _Teller:
             return None
         if self._full is not None:
             return self._full.contents
-        image = recovered if probed and recovered is not None else self._crash
+        written = probed and recovered is not None
+        image = recovered if written and recovered is not None else self._crash
         disk: Reading | None = read_device(image, self._trace.geometry) if self._littlefs else None
         return compare_contents(
             self._run,
-            self._prediction,
             image,
-            (self._done, self._in_flight),
+            self._finder(),
             disk,
-            probed=probed and recovered is not None,
+            probed=None if not written and len(self._fault.cuts) > 1 else written,
             refused=self._end,
         )
+
+    def _finder(self) -> Finder:
+        """Finds the allowed store that is nearest to what is there."""
+        violation = self._shown.violation
+        if not self._resumed or violation is None or violation.reached is None:
+            return finder(self._run, self._prediction, self._fault)
+        last = violation.reached + (violation.op is not None)
+        return partial(self._prediction.nearest_now, range(violation.reached, last + 1))
 
     # --- snapshots and blocks ----------------------------------------------------------------------------
 
@@ -386,6 +389,7 @@ class _Teller:
         ]
         if recovered is not None:
             title = "after the fresh set" if self._probed() else "after the recovery"
+            title = "after the run went on" if self._resumed else title
             title = "after that" if self._full is not None else title
             found.append(self._of_frame("after", title, film, len(film.frames) - 1, recovered))
         found.append(self._expected(contents, found[0], events))
@@ -400,8 +404,8 @@ class _Teller:
         if self._in_flight and done == self._done:
             return replace(before, name="expected")
         at = events.stop if self._in_flight else self._cut.at
-        if done < self._done:  # durable on sync: an older store is allowed
-            at = _range(self._op_events[max(done - 1, 0)], 0).stop
+        if done != self._done + self._in_flight:  # an older store is allowed, or the run went on
+            at = max((numbers[-1] + 1 for numbers in self._op_events[:done] if numbers), default=0)
         title = f"uncut, after operation {done - 1}" if done else "uncut, at the start"
         title = "undamaged" if self._fault.damage is not None else title
         image = self._run.image(at)
@@ -474,15 +478,3 @@ def shorter(fault: Fault, count: int) -> Fault:
         "torn" if first.tear and not first.tear.back else "reorder" if first.lost or first.tear else "prefix"
     )
     return Fault("nested" if count > 1 else single, fault.cuts[:count], None, fault.model)
-
-
-def _recovery_words(after: str, mount_events: int, recovery: Run, probed: bool) -> str:
-    mount = (
-        f"The mount after {after} wrote nothing."
-        if mount_events == 0
-        else (f"The mount after {after} made {mount_events} device events.")
-    )
-    if not probed:
-        return mount
-    more = recovery.event_count - mount_events
-    return f"{mount} A fresh set then answered {recovery.code(0)} and made {more}."

@@ -31,7 +31,12 @@ _MOMENTS = {
     "Power cut": "the power goes", "Damage": "the damage", "Full device": "the device is full",
     "The mistake": "the mistake",
 }  # fmt: skip
-_STAGES = {"in the recovery": "", "in the mount": ": mount", "in the fresh set": ": a fresh set"}
+_STAGES = {
+    "in the recovery": "",
+    "in the mount": ": mount",
+    "in the fresh set": ": a fresh set",
+    "in the run that went on": ": the run that went on",
+}
 
 
 def time_line(story: Story) -> RenderableType:

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from powercut.counts import how_many
 from powercut.faultwords import damage_words, listed
+from powercut.judge import Violation
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
 from powercut.report.cuts import cut_words
-from powercut.report.story import AFTER_WRITING, Step, Story
+from powercut.report.recovering import AFTER_WRITING, is_resumed
+from powercut.report.story import Step, Story
 from powercut.shrink import DEADLY
 
 #: What each kind of violation means, as a headline.
@@ -26,6 +29,7 @@ HEADLINES: Final[dict[str, str]] = {
     "check": "The engine's own check finds a fault in its store",
     "reader": "Another engine sees something else on the same device",
     "full": "On a full device an operation does what it must not",
+    "resume": "The run goes on after the recovery, and something goes wrong then",
     "overwrite": "The engine programs bytes that were not erased",
     "crash": "The engine ended its own process",
     "hang": "The engine did not come back",
@@ -139,11 +143,36 @@ def _expected(story: Story, hand: Step | None) -> str:
         return (
             "Each operation is done, or answers NO_SPACE and leaves all as it was; a removal is always done."
         )
+    if is_resumed(story.violation, story.fault) and story.violation is not None:
+        return _expected_of_resumed(story, story.violation)
     if hand is None:
         return f"The store as it was at the start{extra}."
+    if story.fault is not None and len(story.fault.cuts) > 1 and not extra:
+        extra += _expected_of_recovery(story)
     if story.in_flight:
         return f"The store without operation {hand.index}, or with all of it{extra}; nothing in between."
     return f"The store after operation {hand.index}{extra}."
+
+
+def _expected_of_recovery(story: Story) -> str:
+    """What a recovery adds that was cut as well."""
+    more = story.trace.explore.resume
+    on = (
+        f", and of up to {how_many(more, 'operation')} behind that as far as they had returned"
+        if more
+        else ""
+    )
+    return f"{on}, the fresh key there or not"
+
+
+def _expected_of_resumed(story: Story, violation: Violation) -> str:
+    fresh = "and with it the fresh key"
+    if violation.op is not None:
+        code = story.steps[violation.op].code
+        return f"Operation {violation.op} answers what it answered in the run, {code}, and does what it did."
+    if violation.reached:
+        return f"The store after operation {violation.reached - 1} of the run, {fresh}."
+    return f"The store as it was at the start, {fresh}."
 
 
 def _found(story: Story, contents: Contents) -> Iterator[str]:
@@ -164,7 +193,9 @@ def _found(story: Story, contents: Contents) -> Iterator[str]:
 
 
 def _right_and_yet(story: Story) -> str:
-    return "What the store holds is right." if story.full else "The engine shows that at first."
+    if story.full or is_resumed(story.violation, story.fault):
+        return "What the store holds is right."
+    return "The engine shows that at first."
 
 
 def _key_words(row: KeyRow) -> str:

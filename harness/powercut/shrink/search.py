@@ -152,6 +152,7 @@ class Shrinker:
             self._shrink_values()
             self._shorten_keys()
             self._shrink_device()
+            self._go_on_less()
             self._simplify_fault()
             self._cut_tail()
             if self.best == before:
@@ -267,6 +268,13 @@ class Shrinker:
         while self.best.image is None:
             smaller = smaller_devices(self.best.geometry)
             if not any(self._still(replace(self.best, geometry=geometry)) for geometry in smaller):
+                break
+
+    def _go_on_less(self) -> None:
+        """The run goes on for as few operations after a recovery as will do."""
+        explore = self.best.explore
+        for resume in range(explore.resume):
+            if self._still(replace(self.best, explore=replace(explore, resume=resume))):
                 break
 
     # --- the crash state ---------------------------------------------------------------------------------

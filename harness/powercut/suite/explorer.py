@@ -228,6 +228,7 @@ class Explorer:
             depth=settings.depth,
             samples=settings.samples if sampled else 0,
             seed=settings.seed if sampled else 0,
+            resume=settings.resume,
         )
         models = tuple(model_data(one) for one in self._models(trace.geometry))
         return replace(trace, explore=explore, models=models)

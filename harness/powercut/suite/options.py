@@ -48,6 +48,8 @@ OPTIONS = (
     Option("depth", "N", "Cuts in a row of kind nested, 2 to 4.", PARSERS["depth"], "depth"),
     Option("samples", "N", "Samples at a cut where not every state is looked at.", PARSERS["samples"],
            "samples"),
+    Option("resume", "N", "Operations with which a run goes on after each recovery.", PARSERS["resume"],
+           "resume"),
     Option("state-seconds", "S", "A crash state that takes longer is a hang (60).", PARSERS["state_seconds"],
            "state_seconds"),
     Option("state-memory", "N", "MiB that one crash state may take (no bound).", PARSERS["state_memory"],

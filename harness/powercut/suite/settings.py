@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from powercut.fault import CUTS_MAX, KINDS
+from powercut.fault import CUTS_MAX, KINDS, RESUME_MAX
 from powercut.geometry import Geometry
 
 #: The device of a suite that names none.
@@ -24,6 +24,7 @@ class Settings:
     ``budget``: generated traces in a test, at most. ``seconds``: for beginning them; None: no bound.
     ``ops``: operations in each. ``kinds``, ``models`` (none: those that the engine claims; ``all``),
     ``models_file`` (with more of them), ``depth``, ``samples``: which crash states, see docs/faults.md.
+    ``resume``: operations with which a run goes on after each recovery.
     ``state_seconds``, ``state_memory`` (MiB): what an isolated crash state may take; 0: as usual.
     ``strict``: what the engine does not claim to survive fails too. ``seed``: of what is generated. ``jobs``:
     threads. ``isolate``: run the engine in a child process, which it may crash. ``save``: the folder for
@@ -39,6 +40,7 @@ class Settings:
     models_file: Path | None = None
     depth: int = 2
     samples: int = 8
+    resume: int = 0
     state_seconds: float = 0.0
     state_memory: int = 0
     strict: bool = False
@@ -51,8 +53,8 @@ class Settings:
 #: What a session explores where neither a marker nor an option says otherwise.
 PROFILES: dict[str, Settings] = {
     "quick": Settings(),
-    "nightly": Settings(profile="nightly", budget=200, ops=60, kinds=KINDS, seed=RANDOM),
-    "exhaustive": Settings(profile="exhaustive", budget=50, ops=20, kinds=KINDS, samples=64),
+    "nightly": Settings(profile="nightly", budget=200, ops=60, kinds=KINDS, resume=3, seed=RANDOM),
+    "exhaustive": Settings(profile="exhaustive", budget=50, ops=20, kinds=KINDS, samples=64, resume=3),
 }
 
 #: The devices of a profile that goes through several.
@@ -71,6 +73,7 @@ MARKER = (
     "models",
     "depth",
     "samples",
+    "resume",
     "seed",
     "state_seconds",
     "state_memory",
@@ -180,6 +183,7 @@ PARSERS: dict[str, Callable[[object], object]] = {
     "models": names,
     "depth": _number("depth", 2, CUTS_MAX),
     "samples": _number("samples", 0, 1_000_000),
+    "resume": _number("resume", 0, RESUME_MAX),
     "state_seconds": _seconds("state_seconds"),
     "state_memory": _number("state_memory", 16, 2**31 - 1),
     "seed": parse_seed,
