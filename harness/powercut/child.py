@@ -12,11 +12,11 @@ import time
 import warnings
 from collections.abc import Callable
 from multiprocessing import connection
-from typing import Any
+from typing import Any, NoReturn
 
 from powercut.explorer import Watch
 from powercut.lastwords import Heard, ending, speak
-from powercut.processes import Idle, answer_of, demand, how_ended
+from powercut.processes import Idle, answer_of, demand, held_interrupt, how_ended
 
 #: Seconds without any sign of life after which a child counts as hanging.
 SECONDS = 10.0
@@ -60,12 +60,12 @@ def in_child(
     heard = Heard()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other threads: they only wait
-        child = os.fork()
-    if child == 0:
-        speak(heard.theirs)
-        _serve(work, watch, theirs)
+    with held_interrupt():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads: they only wait
+            child = os.fork()
+        if child == 0:
+            _serve(work, watch, heard, theirs)
     theirs.close()
     heard.started()
     try:
@@ -78,9 +78,9 @@ def in_child(
         heard.close()
 
 
-def _serve(work: Work, watch: Watch, pipe: Any) -> None:
-    """The child: works, and ends. What ends it is told by the parent, not by a dump of the child."""
-    faulthandler.disable()
+def _serve(work: Work, watch: Watch, heard: Heard, pipe: Any) -> NoReturn:
+    """The child: works, and ends, and never comes back, where it would be its parent once more. What ends it
+    is told by the parent, not by a dump of the child."""
 
     def do() -> tuple[str, Any]:
         work(watch, lambda answer: pipe.send(("answer", answer)))
@@ -88,6 +88,9 @@ def _serve(work: Work, watch: Watch, pipe: Any) -> None:
 
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        speak(heard.theirs)
+        faulthandler.disable()
         last = answer_of(do)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

@@ -62,6 +62,13 @@ def how_ended(code: int | None) -> str:
 def ignored_interrupt() -> Iterator[None]:
     """What is started inside does not see SIGINT: the parent ends it. One that comes then is not lost."""
     resource_tracker.ensure_running()  # which, when it starts, unblocks what is blocked
+    with held_interrupt():
+        yield
+
+
+@contextlib.contextmanager
+def held_interrupt() -> Iterator[None]:
+    """A SIGINT inside comes behind it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
