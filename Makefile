@@ -37,13 +37,15 @@ $(VENV)/tools.stamp: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 # The editable install: Python is read where it lies, C is built again when it is imported.
-$(BUILD)/install.stamp: $(VENV)/tools.stamp meson.options
+$(BUILD)/install.stamp: $(VENV)/tools.stamp meson.options harness/tools/ninja_of_import.sh
 	@echo "building"
-	@NINJA=$(CURDIR)/harness/tools/ninja_alone.py $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD) --config-settings=setup-args=-Dwerror=true -e .
+	@NINJA=$(CURDIR)/harness/tools/ninja_of_import.sh $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD) --config-settings=setup-args=-Dwerror=true -e .
 	@touch $@
 
+# Python too is compiled here: the editable install reads bytecode, but keeps none.
 build: $(BUILD)/install.stamp
 	@harness/tools/ninja_alone.py -C $(BUILD) --quiet >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log >&2; exit 1; }
+	@$(BIN)/python -m compileall -q harness models
 
 # --- what people ask for -----------------------------------------------------------------------------
 
@@ -53,7 +55,7 @@ run: build
 test: build browser
 	@$(BIN)/meson test -C $(BUILD) --print-errorlogs >$(BUILD)/test.log 2>&1 && grep -E '^Ok:|^No tests' $(BUILD)/test.log \
 	  || { cat $(BUILD)/test.log >&2; exit 1; }
-	@$(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
+	@POWERCUT_BUILT=$(CURDIR)/$(BUILD) $(BIN)/python -m pytest -q -n $(JOBS) $(TESTS)
 
 browser: build
 	@harness/tools/browser.sh $(BUILD)/browser.log
