@@ -223,15 +223,22 @@ class RunStates:
         self.checked += explored.sum.checked
         return [Finding(one.kind, one.code, one.fault, self._op(one)) for one in explored.found]
 
-    def _op(self, found: Found) -> int | None:
-        fault = found.fault
-        if found.op is not None:
-            return found.op
+    def operation(self, fault: Fault) -> int:
+        """The operation that was under way in a crash state, else the last that had begun; of one whose
+        first event was torn, that one."""
         if fault.kind == "full":
             return fault.state
-        done, in_flight = self.position(fault.state)
-        last = done if in_flight else max(done - 1, 0)
-        resumed = len(fault.cuts) - 1 + (found.kind == "resume")
+        done, in_flight = self._run.fault_position(fault)
+        return done if in_flight else max(done - 1, 0)
+
+    def _op(self, found: Found) -> int | None:
+        """The same of a finding: the last operation that it needs."""
+        if found.op is not None:
+            return found.op
+        last = self.operation(found.fault)
+        if found.fault.kind == "full":
+            return last
+        resumed = len(found.fault.cuts) - 1 + (found.kind == "resume")
         return min(last + resumed * self._resume, max(self.operations - 1, 0))
 
 

@@ -11,6 +11,9 @@ from powercut.ops import Generated, Literal, Op, segments
 from powercut.trace import Trace
 from powercut.vocabulary import Profile, boundary_sizes
 
+#: Blocks of a device on which a value may be of every length that is worth a try.
+_ROOMY = 256
+
 
 def replaced(operations: Sequence[Op], index: int, op: Op) -> list[Op]:
     """The operations with another one at ``index``."""
@@ -29,7 +32,7 @@ def simpler(trace: Trace, index: int) -> Iterator[Op]:
     length = op.value.length
     texts = [Literal(b""), Literal(b"%d" % index)]
     yield from (replace(op, value=text) for text in texts if (text.length, 0) < (length, _plain(op)))
-    lengths = sorted({length // 2, length - 1, *_edges(trace)})
+    lengths = sorted({length // 2, length - max(length // 64, 1), *_edges(trace)})
     for small in (small for small in lengths if 8 < small < length):
         yield replace(op, value=Generated(index, small))
     if isinstance(op.value, Generated) and op.value.seed != index:
@@ -44,7 +47,8 @@ def _plain(op: Op) -> int:
 
 
 def _edges(trace: Trace) -> tuple[int, ...]:
-    return boundary_sizes(Profile(trace.geometry))
+    """On a device as large as it was made for: by now it may be smaller than that."""
+    return boundary_sizes(Profile(replace(trace.geometry, block_count=_ROOMY)))
 
 
 def names(operations: Sequence[Op]) -> set[bytes]:

@@ -116,7 +116,9 @@ class ForkedStates:
 
     def _finding(self, died: DiedError, fault: Fault) -> Finding:
         self.checked += HANG_COST * (died.kind == "hang")
-        done, in_flight = self.position(min(fault.state, len(self._positions) - 1))
+        tear = fault.cuts[0].tear if fault.cuts else None
+        behind = fault.state + (tear is not None and not tear.back)  # a torn event is under way
+        done, in_flight = self.position(min(behind, len(self._positions) - 1))
         return Finding(died.kind, died.how, fault, done if in_flight else max(done - 1, 0), died.said)
 
     def _ask(self, ask: Question, into: list[Any] | None = None) -> list[Any]:

@@ -15,7 +15,7 @@ from itertools import islice
 
 from powercut.errors import PowercutError
 from powercut.fault import Cut, Fault
-from powercut.ops import Op
+from powercut.ops import Literal, Op
 from powercut.shrink.candidates import names, renamed, replaced, shorter, simpler, smaller_devices, without
 from powercut.shrink.faults import (
     complexity,
@@ -31,6 +31,7 @@ from powercut.shrink.faults import (
     single_losses,
     with_cuts,
 )
+from powercut.shrink.joint import alone, joint
 from powercut.states import Finding, States
 from powercut.trace import Trace
 
@@ -40,8 +41,17 @@ BUDGET = 400_000
 #: Events before and after the place where the fault should be that are searched for it.
 SPAN = 24
 
+#: Numbers of operations at the end that are tried alone.
+_TAILS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+
+#: What trying changes that help only together may cost of the budget, each time.
+JOINT = 60_000
+
+#: What trying one or two operations alone may cost.
+ALONE = 40_000
+
 #: Violations of one search that are looked through for the one that is meant.
-LIMIT = 16
+LIMIT = 64
 
 #: Torn states of a run that are looked through for a simpler one.
 TEARS_MAX = 20_000
@@ -146,18 +156,39 @@ class Shrinker:
     def run(self) -> Trace:
         """Passes over the trace until nothing gets smaller or the budget is spent."""
         self._cut_tail()
+        self._keep_few()
         while not self._meter.spent:
             before = self.best
-            self._drop_operations()
-            self._shrink_values()
-            self._shorten_keys()
-            self._shrink_device()
-            self._go_on_less()
-            self._simplify_fault()
-            self._cut_tail()
+            self._one_by_one()
+            if self.best == before:
+                self._jointly()
             if self.best == before:
                 break
         return self.best
+
+    def _one_by_one(self) -> None:
+        self._drop_operations()
+        self._shrink_values()
+        self._shorten_keys()
+        self._shrink_device()
+        self._go_on_less()
+        self._simplify_fault()
+        self._cut_tail()
+
+    def _jointly(self) -> None:
+        """What helps only together."""
+        self._any_of(joint(self.best), JOINT)
+
+    def _any_of(self, tries: Iterable[Sequence[Op]], cost: int) -> bool:
+        """Whether one of these lists of operations shows the same bug, as long as that is found for a part of
+        the budget."""
+        least = self._meter.budget - cost
+        for operations in tries:
+            if self._meter.budget <= max(least, 0):
+                return False
+            if self._still(self._with(operations)):
+                return True
+        return False
 
     # --- trying ------------------------------------------------------------------------------------------
 
@@ -184,7 +215,8 @@ class Shrinker:
             return states.wrong if self.key.fits(states.wrong) else None
         hint = moved(fault, len(states.events) - self._events, -gone)
         at = fault.state if hint is None else hint.state
-        finding = None if hint is None else self._first(states, [hint])
+        hints = [fault] if hint in (None, fault) else [hint, fault]
+        finding = self._first(states, hints)
         return finding or self._around(states, fault if hint is None else hint, at)
 
     def _around(self, states: States, fault: Fault, at: int) -> Finding | None:
@@ -229,6 +261,13 @@ class Shrinker:
         if finding is not None:
             self._take(replace(candidate, fault=finding.fault), finding, events)
 
+    def _keep_few(self) -> None:
+        """A few of the operations, if they are enough: what is short is soon tried."""
+        operations = self.best.operations
+        tails = [operations[-few:] for few in _TAILS if few < len(operations)]
+        if not self._any_of(tails, ALONE):
+            self._any_of(alone(operations), ALONE)
+
     def _drop_operations(self) -> None:
         """Halves, quarters, … single operations, from the end."""
         size = max(len(self.best.operations) // 2, 1)
@@ -243,10 +282,16 @@ class Shrinker:
             size //= 2
 
     def _shrink_values(self) -> None:
+        """All of them away at once; else each until it gets no smaller."""
+        bare = [replace(op, value=Literal(b"")) if op.value else op for op in self.best.operations]
+        if self._still(self._with(bare)):
+            return
         for index in range(len(self.best.operations)):
-            for op in simpler(self.best, index):
-                if self._still(self._with(replaced(self.best.operations, index, op))):
-                    break
+            while any(self._still(self._instead(index, op)) for op in simpler(self.best, index)):
+                pass
+
+    def _instead(self, index: int, op: Op) -> Trace:
+        return self._with(replaced(self.best.operations, index, op))
 
     def _shorten_keys(self) -> None:
         """Shorter names, the same one everywhere, and dictionaries less."""
