@@ -11,7 +11,7 @@ from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.processes import HANG_SECONDS
 from powercut.shrink import DEADLY, expecting
-from powercut.trace import Trace, file_name, save
+from powercut.trace import Trace, save_found
 
 #: Failures of one campaign that are saved; more of the same kind say little.
 SAVED_MAX = 4
@@ -56,12 +56,10 @@ def limited(trace: Trace, hang_seconds: float, memory_bytes: int) -> Trace:
 
 
 def _saved(index: int, trace: Trace, folder: Path) -> Saved:
-    path = folder / file_name(trace)
     try:
-        save(trace, path)
+        return Saved(index, trace, save_found(trace, folder))
     except PowercutError as error:
         return Saved(index, trace, None, str(error))
-    return Saved(index, trace, path)
 
 
 def _first_of_each_kind(tally: Tally) -> list[Failure]:

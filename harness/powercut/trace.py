@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +160,26 @@ def save(trace: Trace, path: Path) -> None:
         raise PowercutError(f"Cannot save the trace {path}: {_reason(error)}.") from error
 
 
+def save_found(trace: Trace, folder: Path) -> Path:
+    """Saves the trace in the folder under its ``file_name``, and returns where. A file that is there already
+    stays as it is where only its note differs: the same failure, found before. Raises PowercutError."""
+    path = folder / file_name(trace)
+    if not (path.is_file() and _differs_in_note_alone(path, trace)):
+        save(trace, path)
+    return path
+
+
+def _differs_in_note_alone(path: Path, trace: Trace) -> bool:
+    try:
+        return replace(load(path), note=trace.note) == trace
+    except PowercutError:
+        return False
+
+
 def file_name(trace: Trace) -> str:
-    """A name for the trace's file, made of its engine, its verdict and the hash of its content."""
-    digest = hashlib.sha256(dumps(trace).encode()).hexdigest()[:8]
+    """A name for the trace's file, made of its engine, its verdict and the hash of its content. Where it
+    comes from is not in it: the same failure has the same name, whichever seed found it."""
+    digest = hashlib.sha256(dumps(replace(trace, note="")).encode()).hexdigest()[:8]
     engine = "".join(char if char.isalnum() else "-" for char in trace.engine.name)
     return f"{engine}-{trace.expect.kind or trace.expect.verdict}-{digest}{SUFFIX}".replace("_", "-")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from powercut import wire, wire1
@@ -33,8 +33,12 @@ from powercut.trace import (
     load,
     loads,
     save,
+    save_found,
 )
 from powercut.wirefault import FAILINGS, RULES
+
+#: Whole traces take a while to draw, on a machine that has other work more than Hypothesis expects.
+NO_HURRY = settings(suppress_health_check=[HealthCheck.too_slow])
 
 NAMES = st.binary(max_size=12)
 VALUES = st.one_of(
@@ -163,6 +167,7 @@ def refusal(text: str | bytes | dict[str, Any], folder: Path = Path()) -> str:
     return sentence
 
 
+@NO_HURRY
 @given(TRACES)
 def test_a_trace_comes_back_equal_from_its_text(trace: Trace) -> None:
     text = dumps(trace)
@@ -170,6 +175,7 @@ def test_a_trace_comes_back_equal_from_its_text(trace: Trace) -> None:
     assert dumps(loads(text.encode(), "x", Path())) == text
 
 
+@NO_HURRY
 @given(TRACES)
 def test_what_is_written_follows_the_schema(trace: Trace) -> None:
     SCHEMA.validate(json.loads(dumps(trace)))
@@ -242,6 +248,25 @@ def test_file_names_tell_engine_and_kind_and_differ_by_content() -> None:
     broken = replace(SMALL, expect=Expectation("violation", "lost_write", 3))
     assert file_name(broken).startswith("ditto-lost-write-")
     assert file_name(broken) != file_name(replace(broken, fault=prefix(3)))
+
+
+def test_a_failure_that_was_found_before_is_not_saved_again(tmp_path: Path) -> None:
+    """Each seed finds it anew; the file of the first stays, byte for byte."""
+    broken = replace(SMALL, expect=Expectation("violation", "lost_write", 3), note="seed 1, trace 0")
+    path = save_found(broken, tmp_path)
+    first = path.read_bytes()
+    assert save_found(replace(broken, note="seed 2, trace 7"), tmp_path) == path
+    assert path.read_bytes() == first
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_of_that_name_that_says_something_else_is_replaced(tmp_path: Path) -> None:
+    broken = replace(SMALL, expect=Expectation("violation", "lost_write", 3))
+    path = save_found(broken, tmp_path)
+    for other in (dumps(SMALL), "no trace"):
+        path.write_text(other)
+        assert save_found(broken, tmp_path) == path
+        assert load(path) == broken
 
 
 def test_saving_where_it_cannot_be_is_told(tmp_path: Path) -> None:

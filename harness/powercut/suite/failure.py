@@ -18,7 +18,7 @@ from powercut.save import limited
 from powercut.shrink import BUDGET, DEADLY, expecting, shrunk
 from powercut.suite.judging import apart
 from powercut.suite.tally import Saved
-from powercut.trace import Trace, file_name, save
+from powercut.trace import Trace, save_found
 from powercut.why import why_text, with_why
 from powercut.worker import limit_memory
 
@@ -92,12 +92,10 @@ def _shrunk(
 
 def keep(trace: Trace, folder: Path) -> tuple[Path | None, str]:
     """(the file that the trace was saved as, empty) or (None, why it was not)."""
-    path = folder / file_name(trace)
     try:
-        save(trace, path)
+        return save_found(trace, folder), ""
     except PowercutError as error:
         return None, str(error)
-    return path, ""
 
 
 def saved_as(trace: Trace, path: Path, engine: Engine, here: Path) -> Saved:
