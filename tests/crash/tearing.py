@@ -54,11 +54,9 @@ def draws(seed: int, at: int, samples: int) -> list[int]:
 
 def garbage(number: int, first: int, size: int) -> bytes:
     """``size`` bytes of garbage of an event at an address."""
-    made = bytearray()
-    for x in range(first, first + size):
-        word = splitmix64((number * GOLDEN + x // 8) % MOD)
-        made.append(word.to_bytes(8, "little")[x % 8])
-    return bytes(made)
+    words = range(first // 8, (first + size + 7) // 8)
+    made = b"".join(splitmix64((number * GOLDEN + x) % MOD).to_bytes(8, "little") for x in words)
+    return made[first % 8 :][:size]
 
 
 # --- the log ---------------------------------------------------------------------------------------------
@@ -281,6 +279,9 @@ AT_UNIT: dict[str, Callable[[Unit], bytes]] = {
     "garbage": lambda one: one.junk,
 }
 
+#: Tears that leave garbage somewhere.
+WITH_JUNK = frozenset({"mix", "garbage_one", "garbage"})
+
 
 def torn_image(tear: Tear, whole: Part, image: bytes) -> bytes:
     """The image with a part of one event applied."""
@@ -288,8 +289,9 @@ def torn_image(tear: Tear, whole: Part, image: bytes) -> bytes:
     if tear.kind == "bytes":
         new = b"".join(new for _, new in whole.units)[: tear.a]
         return image[:first] + new + image[first + len(new) :]
+    made = bytearray(image)
     for u, (at, new) in enumerate(whole.units):
         end = at + len(new)
-        junk = garbage(whole.number, at, len(new))
-        image = image[:at] + Unit(tear, u, n, image[at:end], new, junk).left() + image[end:]
-    return image
+        junk = garbage(whole.number, at, len(new)) if tear.kind in WITH_JUNK else b""
+        made[at:end] = Unit(tear, u, n, image[at:end], new, junk).left()
+    return bytes(made)
