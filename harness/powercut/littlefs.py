@@ -22,6 +22,17 @@ class Memory(UserContext):
         super().__init__(buffer=bytearray(geometry.size if image is None else image))
         self._geometry = geometry
 
+    def read(self, cfg: Any, block: int, off: int, size: int) -> bytearray:
+        """littlefs's callback; the one above makes a line for a log of every read."""
+        start = block * self._geometry.block_size + off
+        return self.buffer[start : start + size]
+
+    def prog(self, cfg: Any, block: int, off: int, data: bytes) -> int:
+        """littlefs's callback."""
+        start = block * self._geometry.block_size + off
+        self.buffer[start : start + len(data)] = data
+        return 0
+
     def erase(self, cfg: Any, block: int) -> int:
         """littlefs's callback."""
         size, value = self._geometry.block_size, self._geometry.erase_value

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -116,14 +117,10 @@ def part(log: Log, model: Model, number: int) -> Part | None:
     prog = log.events[number].kind == "prog"
     own = log.geometry.prog_size if prog else log.geometry.block_size
     unit = (model.prog_unit if prog else model.erase_unit) or own
-    pieces: list[tuple[int, bytes]] = []
     first, new = log.span(number)
-    for index in range(len(new)):
-        address = first + index
-        if not pieces or address % unit == 0:
-            pieces.append((address, b""))
-        pieces[-1] = (pieces[-1][0], pieces[-1][1] + new[index : index + 1])
-    return Part(number, unit, model.prog_tears if prog else model.erase_tears, tuple(pieces))
+    edges = [first, *range((first // unit + 1) * unit, first + len(new), unit), first + len(new)]
+    pieces = tuple((at, new[at - first : end - first]) for at, end in itertools.pairwise(edges))
+    return Part(number, unit, model.prog_tears if prog else model.erase_tears, pieces)
 
 
 def cleared(old: bytes, new: bytes) -> list[int]:
