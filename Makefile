@@ -3,10 +3,10 @@
 #
 #   PYTHON=python3.12 make test     another interpreter
 #   make test TESTS=tests/format    some of the Python tests
-#   make test JOBS=4                how many at once
+#   make test JOBS=4                how many at once: one more than processors, as tests also wait
 
 PYTHON ?= python3
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+JOBS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 TESTS ?= tests traces
 VENV := .venv
 BUILD := build
@@ -14,6 +14,8 @@ ASAN := build-asan
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Bytecode is kept, whatever the caller thinks of it: hundreds of processes would compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint format bench fuzz explore asan mutants judge wheel build browser clean
 .DEFAULT_GOAL := build

@@ -51,7 +51,7 @@ def mutant(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         library = folder / f"{name}.so"
         if not library.exists():
             (planted,) = mutants.load_mutants([name])
-            mutants.build(planted, folder)
+            mutants.build(planted, folder, ROOT / "build" / "objects")
         return str(library)
 
     return build

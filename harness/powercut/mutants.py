@@ -14,10 +14,8 @@ is not counted: no campaign can see it yet.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +31,7 @@ from rich.table import Table
 from powercut import patches
 from powercut.campaign import Campaign, Plan, failure_kind
 from powercut.cli.run import default_jobs, profile
+from powercut.compiling import Compiler, DoesNotCompileError
 from powercut.engine import Engine
 from powercut.errors import PowercutError
 from powercut.generate import GEOMETRIES
@@ -171,34 +170,30 @@ def plant(mutant: Mutant, place: Path) -> list[Path]:
     return changed
 
 
-def compile_c(place: Path, files: Sequence[Path], arguments: Sequence[str], name: str) -> None:
-    """Runs the C compiler on files of a copy that ``plant`` made. Raises PowercutError."""
-    include = [f"-I{place / 'csrc' / folder}" for folder in INCLUDES]
-    compiler = os.environ.get("CC", "cc").split()
-    command = [*compiler, "-std=c11", *arguments, *include, *map(str, files)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise PowercutError(
-            f"Cannot run the C compiler {compiler[0]}: {error.strerror}; install one, or name one in CC."
-        ) from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
-        reason = lines[0].replace(f"{place}/", "")
-        raise PowercutError(f"The planted bug {name} does not compile: {reason}; mend its patch.")
+def compiler(place: Path, *arguments: str) -> Compiler:
+    """What compiles a copy that ``plant`` made."""
+    return Compiler(place, ("-std=c11", *arguments, *(f"-Icsrc/{folder}" for folder in INCLUDES)))
 
 
-def build(mutant: Mutant, folder: Path) -> Path:
-    """The mutant's library in ``folder``. Raises PowercutError."""
+def build(mutant: Mutant, folder: Path, objects: Path | None = None) -> Path:
+    """The mutant's library in ``folder``; ``objects``: where what was compiled is kept for other mutants.
+    Raises PowercutError."""
     library = folder / f"{mutant.name}.so"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutant-", dir=folder) as made:
         place = Path(made)
         plant(mutant, place)
         files = [file for pattern in SOURCES for file in sorted((place / "csrc").glob(pattern))]
+        names = [str(file.relative_to(place)) for file in files]
         output = place / library.name
-        arguments = ["-O1", "-w", "-fPIC", "-shared", "-pthread", "-o", str(output)]
-        compile_c(place, files, arguments, mutant.name)
+        try:
+            compiler(place, "-O1", "-w", "-fPIC", "-pthread").library(
+                names, objects or place / "objects", output
+            )
+        except DoesNotCompileError as error:
+            raise PowercutError(
+                f"The planted bug {mutant.name} does not compile: {error}; mend its patch."
+            ) from error
         output.replace(library)
     return library
 
@@ -291,7 +286,7 @@ def list_command() -> int:
 def build_command(name: str, output: Path) -> int:
     """Build one mutant as a library for `powercut run --engine`, and print its path."""
     (mutant,) = load_mutants([name])
-    click.echo(build(mutant, output))
+    click.echo(build(mutant, output, output / "objects"))
     return 0
 
 
@@ -333,7 +328,7 @@ def _hunt_all(mutants: Sequence[Mutant], search: Search, folder: Path, outcomes:
     libraries = []
     for mutant in mutants:  # first of all, so that a patch that no longer applies is told at once
         with console.status(f"building {mutant.name}"):
-            libraries.append(build(mutant, folder))
+            libraries.append(build(mutant, folder, folder / "objects"))
     for mutant, library in zip(mutants, libraries, strict=True):
         start = time.monotonic()
         with console.status(f"hunting {mutant.name}: {mutant.breaks}"):

@@ -11,6 +11,8 @@ from powercut import mutants
 
 HERE = Path(__file__).resolve().parent
 CSRC = HERE.parents[1] / "csrc"
+#: What the builds of mutants share.
+OBJECTS = HERE.parents[1] / "build" / "objects"
 
 
 def liar(folder: Path, lie: str | None) -> Path:
@@ -54,7 +56,7 @@ def mutant(folder: Path, name: str) -> Path:
     library = folder / f"{name}.so"
     if not library.exists():
         (planted,) = mutants.load_mutants([name])
-        mutants.build(planted, folder)
+        mutants.build(planted, folder, OBJECTS)
     return library
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from planted import OBJECTS
 from powercut import patches
 from powercut.errors import PowercutError
-from powercut.mutants import Mutant, Search, build, compile_c, hunt, load_mutants, plant
+from powercut.mutants import Mutant, Search, build, compiler, hunt, load_mutants, plant
 from powercut.trace import load
 
 MUTANTS = load_mutants()
@@ -27,10 +28,10 @@ QUICK = ["sync-dropped", "crc-not-checked", "free-map-off-by-one", "tail-not-rel
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_planted_bug_applies_and_compiles_without_a_warning(mutant: Mutant, tmp_path: Path) -> None:
     changed = plant(mutant, tmp_path)
-    sources = [path for path in changed if path.suffix == ".c"]
+    sources = [str(path.relative_to(tmp_path)) for path in changed if path.suffix == ".c"]
     assert sources
-    strict = ["-O0", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"]
-    compile_c(tmp_path, sources, strict, mutant.name)
+    strict = ("-O0", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function")
+    compiler(tmp_path, *strict).run(*sources)
 
 
 def test_at_least_ten_planted_bugs_are_counted() -> None:
@@ -41,7 +42,7 @@ def test_at_least_ten_planted_bugs_are_counted() -> None:
 def test_a_planted_bug_is_caught_and_its_trace_fails_on_it_alone(name: str, tmp_path: Path) -> None:
     (mutant,) = load_mutants([name])
     search = Search(seconds=40.0, jobs=2, budget=20_000)
-    outcome = hunt(mutant, build(mutant, tmp_path), search, tmp_path)
+    outcome = hunt(mutant, build(mutant, tmp_path, OBJECTS), search, tmp_path)
     assert outcome.caught, outcome
     assert outcome.path is not None
     trace = load(outcome.path)
@@ -53,7 +54,7 @@ def test_a_planted_bug_is_caught_and_its_trace_fails_on_it_alone(name: str, tmp_
 def test_the_engine_itself_is_not_caught(tmp_path: Path) -> None:
     """The same search finds nothing where nothing is planted: an empty patch, built and hunted alike."""
     harmless = Mutant("harmless", "Nothing.", frozenset({"content"}), "torn", 60, "", patches.Patch((), {}))
-    outcome = hunt(harmless, build(harmless, tmp_path), Search(seconds=2.0), tmp_path)
+    outcome = hunt(harmless, build(harmless, tmp_path, OBJECTS), Search(seconds=2.0), tmp_path)
     assert (outcome.kind, outcome.trace, outcome.caught) == ("", None, False)
     assert outcome.states > 100
 
