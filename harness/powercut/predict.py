@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from powercut.alternatives import Alternatives, Lineage
+from powercut.counts import how_many
 from powercut.engine import Run
 from powercut.explorer import Watch
 from powercut.geometry import Geometry
@@ -107,7 +108,7 @@ class Prediction:
         elif in_flight:
             text = f"operation {done} done or not done"
         else:
-            text = f"the model after {done} operations"
+            text = f"the model after {how_many(done, 'operation')}"
         open_ones = [str(op) for op in self.pending if op < done and len(self.allowed[done]) > 1]
         if open_ones:
             text += f", with and without what answered IO (operation {', '.join(open_ones)})"

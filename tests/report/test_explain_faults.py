@@ -23,6 +23,7 @@ from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
 from powercut.replay import Replay, reasoned, replay
 from powercut.report.fields import story_fields
+from powercut.report.film import Frame
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell
 from powercut.report.words import HEADLINES
@@ -254,7 +255,7 @@ def test_the_time_line_goes_on_through_each_recovery_to_its_cut() -> None:
         at = next(at for at in range(run.event_count) if events_of(run, at) > 1)
     nested = line_of(story_at(Cut(at), Cut(1), Cut(0), kind="nested"))
     rows = [line for line in nested if line.startswith("recovery after")]
-    assert re.fullmatch("recovery after cut 1 1[■□┃] ⚡", rows[0])
+    assert re.fullmatch("recovery after cut 1: [a-z ]+ 1[■□┃] ⚡", rows[0])
     assert rows[1] == "recovery after cut 2 ⚡"
 
 
@@ -286,6 +287,24 @@ def test_what_arrived_in_part_belongs_to_the_operation_that_wrote_it(liar: Mutan
     assert story.snapshot("cut").owners[torn.block].kind == "now"
 
 
+def film_of(story: Story) -> list[Frame]:
+    assert story.film is not None
+    return story.film.frames
+
+
+def test_each_cut_of_a_recovery_says_in_what_it_was(liar: Mutant) -> None:
+    """In the mount, and in the fresh set that is cut as well; and the fresh key may be there or not."""
+    told = {}
+    for lie in ("REWRITES_GOOD", "THIRD"):
+        library = liar(lie)
+        trace = load(ROOT / "traces" / f"liar-{lie.lower().replace('_', '-')}-nested.trace.json")
+        told[lie] = told_text(tell(trace, Engine.load(library), replay(trace, library, isolated=False)))
+    assert "Cut 2, in the mount" in told["REWRITES_GOOD"]
+    assert "Cut 2, in the fresh set" in told["THIRD"]
+    assert "Cut 3, in the fresh set" in told["THIRD"]
+    assert "The store as it was at the start, the fresh key there or not." in told["THIRD"]
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [("liar-forgets-resume", False), ("liar-forgets-resume", True), ("liar-rushes-resume-nested", False)],
@@ -312,6 +331,11 @@ def test_a_run_that_goes_on_is_followed_to_where_it_went_wrong(
     assert not story.contents.engine_right
     if "nested" in name:
         assert "of up to 2 operations behind that as far as they had returned, the fresh key there or" in said
+        assert "Cut 2, in the run that went on" in said
+        assert re.search(r"recovery after cut 1: mount +1□.* 6┃ *\n", said)
+        assert re.search(r"recovery after cut 1: a fresh set +7□.* 15┃ *\n", said)
+        assert re.search(r"recovery after cut 1: the run that went on +16□.*35■ ⚡ *\n", said)
+        assert "the power goes again, in the run that went on" in [frame.words for frame in film_of(story)]
         return
     assert [row.key for row in story.contents.rows] == [b"a"]
     titles = [one.title for one in story.snapshots]

@@ -17,6 +17,9 @@ from powercut.trace import Trace
 #: Violations that show only when the recovered store is written to.
 AFTER_WRITING = frozenset({"write", "lost_write", "resume"})
 
+#: Of an event of a recovery of which no more can be told.
+IN_RECOVERY = "in the recovery"
+
 
 def is_resumed(violation: Violation | None, fault: Fault | None) -> bool:
     """Whether it shows only when the run goes on, behind this crash state."""
@@ -56,9 +59,7 @@ class Recoverer:
         """Mounts, sets a fresh key and goes on with the run. ``recovery``: all that, as the explorer did
         it."""
         try:
-            mounted = self._events(())
-            with self._record(self._probe()) as run:
-                probed, code = run.event_count, run.code(0)
+            mounted, probed, code = self._ends()
         except EngineRefusedError as error:
             return self._refused(error)
         film_recovery(maker, recovery, _stages(recovery.event_count, mounted, probed), None)
@@ -67,6 +68,20 @@ class Recoverer:
         words = f"{self._mount_words(mounted)} {_probe_words(code, probed - mounted)}"
         image = recovery.image(recovery.event_count)
         return Recovery(image, f"{words} The run then went on and {made}.")
+
+    def stages(self, count: int) -> list[str]:
+        """What each of the ``count`` events of a recovery that was cut belongs to."""
+        try:
+            mounted, probed, _ = self._ends()
+        except EngineRefusedError:
+            return [IN_RECOVERY] * count
+        return _stages(count, mounted, probed)
+
+    def _ends(self) -> tuple[int, int, str]:
+        """How many events the mount makes, how many with the fresh set, and what that answers."""
+        mounted = self._events(())
+        with self._record(self._probe()) as run:
+            return mounted, run.event_count, run.code(0)
 
     def _probe(self) -> list[Op]:
         """As the explorer probes: where a sync makes durable, with one."""

@@ -34,7 +34,7 @@ from powercut.report.film import (
 )
 from powercut.report.fulldevice import FullDevice
 from powercut.report.owners import Owner, Reading, read_device
-from powercut.report.recovering import AFTER_WRITING, Recoverer, Recovery, is_resumed
+from powercut.report.recovering import AFTER_WRITING, IN_RECOVERY, Recoverer, Recovery, is_resumed
 from powercut.run import initial_rows, record
 from powercut.shrink import DEADLY
 from powercut.trace import Trace
@@ -289,12 +289,19 @@ class _Teller:
         """The cut of the run, and those of recoveries, each with the recovery before it."""
         cuts = [self._cut, *self._fault.cuts[1:]]
         for number, cut in enumerate(cuts):
-            if number:
-                with self._run.recovery(shorter(self._fault, number)) as recovery:
-                    film_recovery(maker, recovery, ["in the recovery"] * recovery.event_count, cut)
+            stage = self._film_recovery(maker, number, cut) if number else ""
             last = number == len(cuts) - 1
             image = self._crash if last else self._run.fault_image(shorter(self._fault, number + 1))
-            film_cut(maker, cut, self._cut_words(number), self._hand, image, self._cut_writer(number, cut))
+            film_cut(maker, cut, self._cut_words(stage), self._hand, image, self._cut_writer(number, cut))
+
+    def _film_recovery(self, maker: FilmMaker, number: int, cut: Cut) -> str:
+        """The recovery that cut ``number`` ends; answers in what it was then."""
+        before = shorter(self._fault, number)
+        recoverer = Recoverer(self._trace, self._engine, self._run.fault_image(before), "the cut")
+        with self._run.recovery(before) as recovery:
+            stages = recoverer.stages(recovery.event_count)
+            film_recovery(maker, recovery, stages, cut)
+        return stages[cut.at - 1] if cut.at else IN_RECOVERY
 
     def _cut_writer(self, number: int, cut: Cut) -> Owner | None:
         """Whose a block is that a cut changes; None: whose it was."""
@@ -305,14 +312,15 @@ class _Teller:
         hand = self._run.position(cut.at - cut.tear.back)[0] if number == 0 else len(self._writers)
         return self._writers[hand] if hand < len(self._writers) else RECOVERY if number else None
 
-    def _cut_words(self, number: int) -> str:
+    def _cut_words(self, stage: str) -> str:
+        """``stage``: in what the recovery was that is cut; empty: the run is."""
         if self._shown.violation is not None and self._shown.violation.fault is None:
             return "here the run went wrong, without any power cut"
         if self._fault.damage is not None:
             return f"the device was closed cleanly; then: {damage_words(self._fault.damage)}"
-        if self._fault.kind == "full" and number == 0:
+        if self._fault.kind == "full" and not stage:
             return "here the device was filled until it had no free block left"
-        return "the power goes" if number == 0 else "the power goes again, in the recovery"
+        return f"the power goes again, {stage}" if stage else "the power goes"
 
     # --- the recovery ------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from powercut.judge import Violation
 from powercut.ops import key_text
 from powercut.report.contents import Contents, KeyRow
 from powercut.report.cuts import cut_words
-from powercut.report.recovering import AFTER_WRITING, is_resumed
+from powercut.report.recovering import AFTER_WRITING, IN_RECOVERY, is_resumed
 from powercut.report.story import Step, Story
 from powercut.shrink import DEADLY
 
@@ -133,8 +133,15 @@ def _cuts(story: Story) -> Iterator[tuple[str, str]]:
             if not story.full:
                 yield "Full", "Then values were set until the device had no free block left."
             continue
-        title = "The cut" if number == 0 else f"Cut {number + 1}, in the recovery"
+        title = "The cut" if number == 0 else f"Cut {number + 1}, {_stage(story, number)}"
         yield title, cut_words(cut, story.events if number == 0 else None)
+
+
+def _stage(story: Story, number: int) -> str:
+    """In what a recovery was that was cut."""
+    if story.film is None:
+        return IN_RECOVERY
+    return story.film.frames[story.film.cuts[number] - 1].stage or IN_RECOVERY
 
 
 def _expected(story: Story, hand: Step | None) -> str:
@@ -145,10 +152,10 @@ def _expected(story: Story, hand: Step | None) -> str:
         )
     if is_resumed(story.violation, story.fault) and story.violation is not None:
         return _expected_of_resumed(story, story.violation)
-    if hand is None:
-        return f"The store as it was at the start{extra}."
     if story.fault is not None and len(story.fault.cuts) > 1 and not extra:
         extra += _expected_of_recovery(story)
+    if hand is None:
+        return f"The store as it was at the start{extra}."
     if story.in_flight:
         return f"The store without operation {hand.index}, or with all of it{extra}; nothing in between."
     return f"The store after operation {hand.index}{extra}."
