@@ -119,9 +119,7 @@ def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     if fault.damage is not None:
         words = f"The engine does not notice or does not survive this: {damage_words(fault.damage)}."
         return Why(words, cause=f"damage is taken for what was written ({fault.damage.kind})")
-    before = f"before {operation_words(trace.operations, fault.state)}"
-    behind = "behind the last operation" if trace.operations else "on the fresh store"
-    when = f"With no block free {before if fault.state < len(trace.operations) else behind}"
+    when = when_full(trace, fault)
     if finding.kind == "full":
         what = (
             "an operation answers what it may not, or is neither done nor undone, or what was removed leaves "
@@ -130,6 +128,13 @@ def _plain(trace: Trace, fault: Fault, finding: Finding) -> Why:
     else:
         what = f"and the power cut, what is left is not recovered as it should be ({finding.kind})"
     return Why(f"{when}, {what}.", cause=f"on a full device ({finding.kind}, {finding.code})")
+
+
+def when_full(trace: Trace, fault: Fault) -> str:
+    """When the device is filled up."""
+    before = f"before {operation_words(trace.operations, fault.state)}"
+    behind = "behind the last operation" if trace.operations else "on the fresh store"
+    return f"With no block free {before if fault.state < len(trace.operations) else behind}"
 
 
 #: What is wrong with a device on which nothing was written yet, by kind of violation.

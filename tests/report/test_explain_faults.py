@@ -190,6 +190,8 @@ def test_a_value_that_a_full_device_lost_is_named(mutant: Mutant) -> None:
     assert story.violation is not None
     assert story.violation.kind == "full"
     assert "What the store holds after that is wrong." in story.full[-1][1]
+    assert story.cause is not None
+    assert story.cause.sentence.endswith(story.full[-1][1])
     assert story.contents is not None
     assert {row.key for row in story.contents.rows} == {FILL_KEY + b"1"}
     assert not story.compared[0].same
@@ -285,6 +287,17 @@ def test_what_arrived_in_part_belongs_to_the_operation_that_wrote_it(liar: Mutan
     assert story.fault is not None
     torn = story.events[story.fault.cuts[0].at]
     assert story.snapshot("cut").owners[torn.block].kind == "now"
+
+
+def test_the_reason_on_a_full_device_is_the_step_that_went_wrong(liar: Mutant) -> None:
+    library = liar("REMOVE_NEEDS_ROOM")
+    trace = load(ROOT / "traces" / "liar-remove-needs-room-full.trace.json")
+    story = tell(trace, Engine.load(library), replay(trace, library, isolated=False))
+    assert story.cause is not None
+    assert story.cause.sentence == (
+        "With no block free on the fresh store, this goes wrong: What filled it was to be removed, and "
+        'remove "powercut-fill-0" answered NO_SPACE.'
+    )
 
 
 def film_of(story: Story) -> list[Frame]:

@@ -101,7 +101,7 @@ class FullDevice:
         words = "Then all that filled it was removed again."
         if odd:
             self.right = False
-            words = f"Then what filled it was to be removed: {op_text(odd[0][0])} answered {odd[0][1]}."
+            words = f"What filled it was to be removed, and {op_text(odd[0][0])} answered {odd[0][1]}."
         self._part("Emptied", words)
 
     def _fill_again(self, first: int | None) -> None:

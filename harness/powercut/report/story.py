@@ -38,6 +38,7 @@ from powercut.report.recovering import AFTER_WRITING, IN_RECOVERY, Recoverer, Re
 from powercut.run import initial_rows, record
 from powercut.shrink import DEADLY
 from powercut.trace import Trace
+from powercut.why import Why, when_full
 
 #: Blocks that are shown side by side.
 BLOCKS_MAX = 8
@@ -254,7 +255,7 @@ class _Teller:
         left, right = ("cut", "after") if behind else ("expected", "cut")
         sides = {one.name: one for one in snapshots}
         violation = self._shown.violation
-        cause = None if violation is None else cause_of(violation, contents, self._shown.why)
+        cause = None if violation is None else cause_of(violation, contents, self._why())
         return Story(
             trace=self._trace,
             engine=title,
@@ -275,6 +276,15 @@ class _Teller:
             full=() if self._full is None else tuple(self._full.parts),
             at=self._cut.at,
             fates=tuple(fate(self._cut, index) for index in range(self._run.event_count)),
+        )
+
+    def _why(self) -> Why:
+        """Why, with the step itself that goes wrong where the device is full."""
+        full, why = self._full, self._shown.why
+        if full is None or full.right or len(self._fault.cuts) > 1:
+            return why
+        return replace(
+            why, sentence=f"{when_full(self._trace, self._fault)}, this goes wrong: {full.parts[-1][1]}"
         )
 
     @property
