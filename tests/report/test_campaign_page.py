@@ -17,6 +17,7 @@ from powercut.cli import main
 from powercut.cli.report import states_json
 from powercut.counts import Count
 from powercut.engine import Engine
+from powercut.fault import Cut, Damage, Fault
 from powercut.geometry import Geometry
 from powercut.judge import Violation
 from powercut.ops import Literal, Op
@@ -69,6 +70,15 @@ def test_the_page_counts_what_the_report_counts(tmp_path: Path, capsys: pytest.C
     )
     assert "Held: no violation" in page
     assert "exhaustive" in page
+
+
+def test_what_a_damaged_device_shows_is_not_called_a_power_cut() -> None:
+    fault = Fault("damage", (), Damage("flip", 1, 2, 3))
+    shown = Violation("content", 2, None, "OK", "words", (), fault=fault)
+    (finding,) = group([Failure(0, TRACE, (shown,))], [])
+    assert finding.title == "On a damaged device the engine shows something wrong, and no error"
+    (finding,) = group([Failure(0, TRACE, (replace(shown, fault=Fault("prefix", (Cut(1),))),))], [])
+    assert finding.title == "After the power cut the store holds something that it must not"
 
 
 def test_the_same_again_has_all_that_was_asked_for(

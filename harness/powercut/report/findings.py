@@ -11,7 +11,7 @@ from typing import Final
 
 from powercut.campaign import Failure, failure_kind
 from powercut.judge import Violation
-from powercut.report.words import HEADLINES
+from powercut.report.words import kind_headline
 from powercut.save import Saved
 
 _SIDES: Final = re.compile(r'^"(?P<key>.*)": expected (?P<expected>.*), found (?P<found>.*)$', re.DOTALL)
@@ -122,15 +122,16 @@ def _finding(what: str, members: list[Failure], saved: Sequence[Saved]) -> Findi
     kept = next((one for one in saved if one.index in numbers), None)
     first = first_of_kind(members[0])
     words, differences, operations = first.words, first.differences, len(members[0].trace.operations)
-    why, needs = "", tuple[str, ...]()
+    why, needs, fault = "", tuple[str, ...](), first.fault
     kinds = [failure_kind(one) for one in members]
     if kept is not None and kept.trace.expect.words:
         expect = kept.trace.expect
         words, differences, operations = expect.words, (), len(kept.trace.operations)
         why, needs, kinds = expect.why, expect.needs, [expect.kind, *kinds]
+        fault = kept.trace.fault
     return Finding(
         kinds=tuple(dict.fromkeys(kinds)),
-        title=HEADLINES.get(kinds[0], kinds[0]),
+        title=kind_headline(kinds[0], fault),
         cause=what,
         traces=numbers,
         words=words,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from powercut.counts import how_many
+from powercut.fault import Fault
 from powercut.faultwords import damage_words, listed
 from powercut.judge import Violation
 from powercut.ops import key_text
@@ -68,8 +69,12 @@ def headline(story: Story) -> str:
     """The verdict in one line."""
     if story.violation is None:
         return "Held: the engine survives this trace"
-    kind = story.violation.kind
-    if story.fault is not None and story.fault.kind == "damage" and kind in DAMAGED:
+    return kind_headline(story.violation.kind, story.fault)
+
+
+def kind_headline(kind: str, fault: Fault | None) -> str:
+    """What a kind of violation means in a crash state."""
+    if fault is not None and fault.kind == "damage" and kind in DAMAGED:
         return DAMAGED[kind]
     return HEADLINES.get(kind, kind)
 
@@ -196,7 +201,7 @@ def _found(story: Story, contents: Contents) -> Iterator[str]:
         yield f"{keys.capitalize()} differ{'s' if keys == '1 key' else ''} from the nearest of that."
         yield from (_key_words(row) for row in wrong[:3])
     if kind not in ("", "content") and story.violation is not None and story.violation.fault is not None:
-        yield f"{HEADLINES.get(kind, kind)}."
+        yield f"{kind_headline(kind, story.fault)}."
 
 
 def _right_and_yet(story: Story) -> str:
