@@ -110,7 +110,8 @@ int pc_engine_load(const char *path, const struct pc_engine **ret_engine, char *
     }
     symbol = dlsym(library, "powercut_engine");
     if (symbol == NULL) {
-        return fail(PC_UNSUPPORTED, ret_text, text_size, "it exports no powercut_engine()");
+        return fail(PC_UNSUPPORTED, ret_text, text_size,
+                    "it exports no powercut_engine(); out of C++ or Rust it is exported as extern \"C\"");
     }
     memcpy(&function, &symbol, sizeof(function)); /* ISO C has no cast from an object to a function */
     code = check_engine(function(), ret_text, text_size);

@@ -23,15 +23,19 @@ from powercut.explorer import (
 from powercut.fault import Failing, Fault
 from powercut.geometry import Geometry
 from powercut.hashes import Hash, as_hash
-from powercut.native import engine_names, engine_path, ffi, lib
+from powercut.native import CODE_NUMBERS, engine_names, engine_path, ffi, lib
 from powercut.ops import CODES, KINDS, Op, clock
 from powercut.pyengine import as_engine, load_class
 from powercut.trace import DEFAULTS, EngineOptions
+from powercut.unloaded import why_not
 from powercut.wirefault import FAILINGS
 from powercut_models import Row
 
 #: The key, and the value, that the write probe sets after each recovery.
 PROBE_KEY = b"powercut-probe"
+
+#: What loading a library answers where the system refuses it: ``PC_NOT_FOUND``.
+_NOT_LOADED = CODE_NUMBERS["NOT_FOUND"]
 
 #: What fills a device up begins so: ``PC_FILL_KEY``.
 FILL_KEY = b"powercut-fill-"
@@ -134,7 +138,10 @@ class Engine:
         text = ffi.new("char[]", 512)
         code = lib.pc_engine_load(os.fsencode(path), pointer, text, 512)
         if code != 0:
-            raise PowercutError(f"Cannot use {path} as an engine: {_text(text)}.")
+            told = _text(text)
+            raise PowercutError(
+                f"Cannot use {path} as an engine: {why_not(path, told) if code == _NOT_LOADED else told}."
+            )
         return cls(pointer[0], None, origin=name)
 
     def format(self, geometry: Geometry, options: EngineOptions = DEFAULTS) -> bytes:

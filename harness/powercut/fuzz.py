@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from powercut import atomic
 from powercut.corpus import OPS_MAX, SHAPES, name_of, pack, restrict, trace_of
 from powercut.devices import RULES, DeviceModel
 from powercut.engine import Engine
@@ -208,13 +209,20 @@ def seed_corpus(plan: FuzzPlan, engine: Engine) -> None:
     plan.findings.mkdir(parents=True, exist_ok=True)
     if any(plan.corpus.iterdir()):
         return
+    seeds: dict[str, bytes] = {}
     for number, (read, prog, block, erase) in enumerate(SHAPES):
         geometry = Geometry(read, prog, block, 32, erase)
         profile = Profile(geometry, engine.capabilities, 40)
         for count in range(2, plan.ops + 1, 5):
             data = pack(geometry, operations(profile, plan.seed + number, count))
             if len(data) <= room(plan):
-                (plan.corpus / name_of(data)).write_bytes(data)
+                seeds[name_of(data)] = data
+    try:
+        atomic.write_all(plan.corpus, seeds)
+    except OSError as error:
+        raise PowercutError(
+            f"Cannot write into {plan.corpus}: {atomic.reason(error)}; name another folder with --work."
+        ) from error
 
 
 def room(plan: FuzzPlan) -> int:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from powercut import atomic
 from powercut.errors import PowercutError
@@ -28,6 +28,8 @@ ERASED = 0xFF
 PROG_SIZE = 16
 #: Bytes of an image that is looked at as a whole, at most.
 READ_MAX = 1 << 31
+#: Bytes that a value can have by the format.
+VALUE_MAX = (1 << 31) - 1
 #: Bytes that an attribute can have by the format.
 ATTR_MAX = 1022
 
@@ -251,8 +253,10 @@ def format_image(path: Path, shape: Shape, *, name_max: int = 0, minor: int = 1,
     if geometry.block_count < 2:
         raise PowercutError(f"{path} needs at least 2 blocks; give a larger --block-count.")
     with _os_errors(path), _held(path, force), atomic.new_file(path, replace=force) as temporary:
+        with temporary.open("xb") as file:
+            _append_erased(file, 0, int(geometry.block_size) * int(geometry.block_count))
         device = ffi.new("struct bd *")
-        _device_open(temporary, lib.BD_FILE_CREATE, geometry, device, shown=path)
+        _device_open(temporary, 0, geometry, device, shown=path)
         try:
             code = code_name(lib.skink_format(device, ffi.NULL, options))
         finally:
@@ -292,13 +296,30 @@ def grow_image(path: Path, shape: Shape, block_count: int) -> None:
 
 def _lengthen(path: Path, old: int, new: int) -> None:
     """Erased bytes behind the ``old`` ones that are there, durably."""
-    erased = bytes([ERASED]) * (1 << 20)
     with _os_errors(path), _held(path, True), path.open("r+b") as file:
-        file.seek(old)
-        for at in range(old, new, len(erased)):
-            file.write(erased[: new - at])
-        file.flush()
-        os.fsync(file.fileno())
+        _append_erased(file, old, new)
+
+
+def _append_erased(file: BinaryIO, old: int, new: int) -> None:
+    """Makes a file of ``old`` bytes one of ``new``; Ctrl-C ends it. Where the file system has no room for
+    that it says so before anything is written. Raises OSError."""
+    erased = bytes([ERASED]) * (1 << 20)
+    if new > old:
+        _set_aside(file, old, new - old)
+    file.seek(old)
+    for at in range(old, new, len(erased)):
+        file.write(erased[: new - at])
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _set_aside(file: BinaryIO, off: int, size: int) -> None:
+    """Room for these bytes, where the file system can promise it."""
+    try:
+        os.posix_fallocate(file.fileno(), off, size)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+            raise
 
 
 def _shorten(path: Path, block_size: int, old: int, new: int) -> None:
@@ -391,11 +412,7 @@ def _reserve(path: Path) -> None:
         status = os.fstat(file.fileno())
         if status.st_blocks * 512 >= status.st_size:
             return
-        try:
-            os.posix_fallocate(file.fileno(), 0, status.st_size)
-        except OSError as error:
-            if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
-                raise
+        _set_aside(file, 0, status.st_size)
 
 
 # --- geometry and device --------------------------------------------------------------------------------

@@ -117,7 +117,11 @@ def _walk(
         skipped["directories that cannot be read"] += 1
         return
     for entry in found:
-        mode = entry.stat(follow_symlinks=False).st_mode
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+        except OSError:  # gone since
+            skipped["files that cannot be read"] += 1
+            continue
         key = prefix + entry.name
         if len(entry.name) > name_max:
             skipped["names too long for the format"] += 1

@@ -167,6 +167,40 @@ def test_what_is_wrong_with_a_python_engine_is_told_in_one_sentence(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        (
+            "mine.c",
+            b"int main(void) {}\n",
+            "with `cc -O2 mine.c $(powercut cflags) -o libmine.so`, and name that",
+        ),
+        ("mine.rs", b"fn main() {}\n", "it is source text; make a shared library of it with its compiler"),
+        ("notes.txt", b"hi\n", "it is no shared library"),
+        ("mine.so", b"", "it is empty"),
+        ("mine.a", b"!<arch>\n", "it is a static library"),
+        ("mine.dylib", b"\xcf\xfa\xed\xfe" + bytes(60), "it is no library for this system"),
+        ("cut.so", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00", "file too short"),
+    ],
+)
+def test_a_file_that_is_no_library_is_named_for_what_it_is(
+    tmp_path: Path, name: str, data: bytes, words: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(PowercutError) as caught:
+        Engine.load(str(path))
+    assert words in str(caught.value)
+    assert str(caught.value).count(name) == (2 if "cflags" in words else 1)
+
+
+def test_an_object_file_is_to_be_linked(tmp_path: Path) -> None:
+    (tmp_path / "mine.c").write_text("int one(void) { return 1; }\n")
+    subprocess.run(["cc", "-c", "mine.c"], cwd=tmp_path, check=True)
+    with pytest.raises(PowercutError, match=r"it is an object file; link it with `cc -shared`\.$"):
+        Engine.load(str(tmp_path / "mine.o"))
+
+
 def test_a_python_engine_may_be_several_files_and_have_any_name(powercut: Powercut, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for name in ("twin.py", "modelled.py"):

@@ -6,6 +6,7 @@ The toy engine changes its format between version 1 and 2; its other builds each
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -279,6 +280,25 @@ def test_examples_are_saved_as_a_golden_set(told: Told, tmp_path: Path, capfd: A
     assert main(["golden", "check", str(tmp_path / "bad"), "--engine", f"{TOY}:V1Careless", "--json"]) == 1
     assert json.loads(capfd.readouterr().out)["verdicts"] == {"different": len(found["saved"])}
     assert main(["golden", "check", str(tmp_path / "bad"), "--engine", f"{TOY}:V2", "--json"]) == 0
+
+
+def test_where_examples_cannot_be_saved_all_that_was_seen_is_told(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("powercut.atomic.write_all", full)
+    code, found = toy(told, "V1Careless", "V2", "--save", tmp_path / "bad")
+    assert (code, found["verdict"], found["acceptable"], found["saved"]) == (2, "error", False, [])
+    assert "No space left on device" in found["error"]
+    assert found["by"]["new", "old", "clean"]["misread"] > 0
+    capfd.readouterr()
+    arguments = map(str, ("--old", f"{TOY}:V1Careless", "--new", f"{TOY}:V2", "--save", tmp_path / "bad"))
+    assert main(["compat", *arguments, *map(str, SMALL)]) == 2
+    told_now = capfd.readouterr()
+    assert "NOT acceptable" in told_now.out
+    assert "No space left on device" in told_now.err
 
 
 def test_the_table_names_cells_and_the_last_line_the_verdict(capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 from powercut import atomic
 from powercut.cli import main
+from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.fuzz import FuzzPlan, seed_corpus
 from powercut.geometry import Geometry
 from powercut.golden.manifest import MANIFEST
 from powercut.golden.record import Recorded, Request, record_here, write
@@ -83,6 +85,16 @@ def test_no_empty_folder_is_left_for_a_suite_that_cannot_be_written(
         assert main(["init", "suite", "--engine", "ditto"]) == 2
     assert "Cannot write suite: File too large" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_inputs_of_the_fuzzer_appear_all_or_none(tmp_path: Path) -> None:
+    """Else the next session takes what there is of them for all."""
+    plan, engine = FuzzPlan(tmp_path, ops=12), Engine.load("skink")
+    with pytest.raises(PowercutError, match="name another folder with --work"), files_no_larger_than(60):
+        seed_corpus(plan, engine)
+    assert held(plan.corpus) == {}
+    seed_corpus(plan, engine)
+    assert max(map(len, held(plan.corpus).values())) > 60 > min(map(len, held(plan.corpus).values()))
 
 
 def test_files_appear_in_their_order_and_keep_their_permissions(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import itertools
 import os
@@ -84,7 +85,10 @@ class _Commands(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_WORDS] = tuple(args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:  # of its own help and version
+            raise _ReaderGoneError("") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -212,12 +216,20 @@ def _problem(error: BaseException) -> answer.Problem | None:
         case PowercutError():
             return answer.Problem(USAGE, answer.ERROR, str(error))
         case OSError() if not isinstance(error, BrokenPipeError):
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            words = f"The system refuses {error.filename or 'this'}: {reason}; check the path."
-            return answer.Problem(USAGE, answer.ERROR, words)
+            return answer.Problem(USAGE, answer.ERROR, _refusal(error))
         case MemoryError():
             return answer.Problem(USAGE, answer.ERROR, "There is not enough memory for this.")
     return None
+
+
+def _refusal(error: OSError) -> str:
+    """What the system says, with a way out. An error without a file is most often one of the output."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.filename:
+        return f"The system refuses {error.filename}: {reason}; check the path."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}:
+        return f"The output cannot be written: {reason}; make room, or let it go elsewhere."
+    return f"The system refuses this: {reason}."
 
 
 def _usage(error: click.UsageError) -> str:

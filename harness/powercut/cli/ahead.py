@@ -15,15 +15,16 @@ from powercut import atomic
 from powercut.errors import PowercutError
 
 
-def demand_folder(folder: Path, option: str) -> None:
+def demand_folder(folder: Path, option: str = "") -> None:
     """The folder is there and can be written, or can be made. Raises PowercutError."""
     above = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
     try:
         _demand_writable(above)
     except OSError as error:
         where = "" if above == folder else f"{above}: "
+        way = f" with {option}" if option else ""
         raise PowercutError(
-            f"Cannot write into {folder}: {where}{atomic.reason(error)}; name another folder with {option}."
+            f"Cannot write into {folder}: {where}{atomic.reason(error)}; name another folder{way}."
         ) from error
 
 

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from powercut.cli.ahead import demand_folder
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
-from powercut.cli.answer import answer, json_option
+from powercut.cli.answer import answer, json_option, so_far
 from powercut.cli.command import Command
 from powercut.cli.exploring import Kinds
 from powercut.cli.run import FOLDER, SHAPE_OPTIONS, Shape, default_jobs, geometry_options
@@ -95,13 +96,15 @@ def compat_command(**given: Any) -> int:
     """
     policy = policies.load(given["policy"])
     plan = _plan(given, policy)
+    if given["save"] is not None:
+        demand_folder(given["save"], "--save")
     engines = [Engine.load(side.engine) for side in (plan.old, plan.new)]
     campaign = Campaign(plan)
     with _Bar(shown=not given["as_json"]) as bar:
         campaign.progress = bar.update
         matrix = campaign.run()
     report = _Report(plan, engines, policy, matrix)
-    saved = _save(given["save"], matrix, engines[0])
+    saved = _save(given["save"], matrix, engines[0], report, as_json=given["as_json"])
     code = INTERRUPTED if matrix.interrupted else 0 if report.acceptable else UNACCEPTABLE
     if given["as_json"]:
         return answer(report.fields() | {"saved": saved}, code, report.verdict)
@@ -145,12 +148,21 @@ def _torn(given: dict[str, Any]) -> Torn:
     return Torn(tuple(asked), named(names, known), given["most"])
 
 
-def _save(folder: Path | None, matrix: Matrix, engine: Engine) -> list[str]:
-    """The names of the images that were saved."""
+def _save(
+    folder: Path | None, matrix: Matrix, engine: Engine, report: _Report, *, as_json: bool
+) -> list[str]:
+    """The names of the images that were saved. Where they cannot be, all that was seen is told before that.
+    Raises PowercutError."""
     if folder is None or not matrix.examples:
         return []
     examples = [matrix.examples[key] for key in sorted(matrix.examples)]
-    return save_examples(folder, examples, EngineField(engine.name, engine.version))
+    try:
+        return save_examples(folder, examples, EngineField(engine.name, engine.version))
+    except PowercutError:
+        so_far(report.fields() | {"saved": []})
+        if not as_json:
+            report.tell([], folder)
+        raise
 
 
 class _Bar:

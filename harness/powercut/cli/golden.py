@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from powercut import atomic
+from powercut.cli.ahead import demand_folder
 from powercut.cli.answer import INTERRUPTED as BROKEN_OFF
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Group
@@ -72,6 +73,7 @@ def record_command(
     them shows: each operation cut at each kind of device event, and, in the littlefs format, each structure
     and each step of the metadata cut in its middle. The same build makes the same bytes.
     """
+    demand_folder(folder)
     shape = Shape(*(given[name] for name in SHAPE_OPTIONS))
     geometries = (shape.geometry(),) if shape.given else GEOMETRIES
     variants = VARIANTS if told is None else (parse_options(told),)

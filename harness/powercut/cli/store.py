@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from powercut.cli.answer import answer, json_option, time_fields
 from powercut.cli.command import Command
 from powercut.errors import PowercutError
 from powercut.imagefile import (
+    VALUE_MAX,
     Entry,
     ImageFile,
     RefusedError,
@@ -25,6 +27,7 @@ from powercut.imagefile import (
     grow_image,
     read_image,
 )
+from powercut.infile import read_whole
 from powercut.ops import key_text
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -287,13 +290,29 @@ def write_output(image: Path, output: Path | None, data: bytes) -> None:
         ) from error
 
 
+def _typed() -> bytes:
+    """Standard input, to its end. Raises PowercutError."""
+    if sys.stdin is None:
+        raise PowercutError("Standard input is closed; name a file that can be read.")
+    data = sys.stdin.buffer.read(VALUE_MAX + 1)
+    if len(data) > VALUE_MAX:
+        raise PowercutError(_too_long("Standard input"))
+    return data
+
+
+def _too_long(what: str) -> str:
+    return f"{what} is longer than any value can be ({VALUE_MAX:,} bytes); name a shorter file."
+
+
 def read_input(file: Path | None) -> bytes:
     """The bytes of a file, or of standard input. Raises PowercutError."""
     if file is None or str(file) == "-":
-        return sys.stdin.buffer.read()
+        return _typed()
     try:
-        return file.read_bytes()
+        return read_whole(file, VALUE_MAX)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise PowercutError(_too_long(str(file))) from error
         raise PowercutError(
             f"Cannot read {file}: {atomic.reason(error)}; name a file that can be read."
         ) from error
