@@ -43,7 +43,8 @@ def bisect(count: int, ask: Callable[[int], Outcome]) -> Bisection:
     if low is None or high is None:
         raise PowercutError(f"None of the engines could run the trace; the first: {search.first_refusal()}.")
     if search.state(high) == "holds":
-        words = "the last one holds: there the trace no longer fails"
+        which = "the last one" if high == count - 1 else "the last one that could be run"
+        words = f"{which} holds: there the trace no longer fails"
         return search.result(None, high, words)
     if search.state(low) == "fails":
         words = "the first one fails already: an older one is needed to tell since when"

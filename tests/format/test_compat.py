@@ -282,6 +282,11 @@ def test_examples_are_saved_as_a_golden_set(told: Told, tmp_path: Path, capfd: A
     assert main(["golden", "check", str(tmp_path / "bad"), "--engine", f"{TOY}:V2", "--json"]) == 0
 
 
+def test_a_policy_without_an_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PowercutError, match=r"^Cannot read the policy /dev/zero: "):
+        policies.load(Path("/dev/zero"))
+
+
 def test_where_examples_cannot_be_saved_all_that_was_seen_is_told(
     told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -288,6 +288,19 @@ def test_an_engine_that_gives_up_on_a_bad_block_is_recorded_without_its_images()
     assert not [field.name for field in made.manifest.images if field.name.startswith("worn")]
 
 
+def test_a_set_of_another_build_is_not_lost(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    device = ("--block-size", "512", "--block-count", "64", "--images", "2")
+    assert main(["golden", "record", str(tmp_path), "--engine", "ditto", *device]) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    capfd.readouterr()
+    assert main(["golden", "record", str(tmp_path), *device]) == 2
+    assert "holds what ditto 0.1.0 wrote" in capfd.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert main(["golden", "record", str(tmp_path), "--engine", "ditto", *device]) == 0
+    assert main(["golden", "record", str(tmp_path), "--force", *device]) == 0
+    assert manifest.load(tmp_path).manifest.engine.name == "skink"
+
+
 def test_recording_anew_takes_away_the_images_that_are_no_longer_in_the_set(
     toy_sets: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -47,7 +47,8 @@ def test_the_first_that_fails_is_found(builds: str, first: int, good: int, betwe
         ("---", "fails already"),
         ("-", "fails already"),
         ("+", "holds"),
-        ("?-+", "holds"),
+        ("?-+", "the last one holds"),
+        ("++?", "the last one that could be run holds"),
     ],
 )
 def test_where_there_is_none_to_be_found_it_is_told_why(builds: str, words: str) -> None:

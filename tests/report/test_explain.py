@@ -45,8 +45,8 @@ LINES = st.lists(
 )
 
 
-def told_text(story: Story) -> str:
-    console = Console(width=400, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+def told_text(story: Story, width: int = 400) -> str:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     print_story(story, console)
     return console.export_text()
 
@@ -350,3 +350,12 @@ def test_a_trace_file_is_left_as_it_was(tmp_path: Path) -> None:
     assert main(["explain", str(path), "--engine", "skink"]) == 0
     assert path.read_bytes() == before
     assert load(path)
+
+
+@pytest.mark.parametrize("width", range(38, 48))
+def test_no_event_of_the_time_line_is_lost_on_a_narrow_terminal(width: int) -> None:
+    path = ROOT / "traces" / "mutant-move-not-pending.trace.json"
+    story = held_story(load(path), Engine.load("skink"), 7)
+    lines = told_text(story, width).split("Time line")[1].split("■ prog")[0]
+    marks = re.findall(r"\d+[■□┃]", lines)
+    assert [int(mark[:-1]) for mark in marks] == list(range(1, len(story.events) + 1))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from powercut.cli.types import ENGINE, TRACE
 from powercut.corpus import input_of, name_of, restrict, trace_of
 from powercut.engine import Engine
 from powercut.errors import PowercutError
+from powercut.infile import read_whole
 from powercut.trace import SUFFIX, EngineRef, load, save
 
 #: The largest file, in bytes, that is taken for an input.
@@ -107,8 +109,10 @@ def _files(paths: tuple[Path, ...]) -> Iterator[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > INPUT_MAX:
-            raise PowercutError(f"The file {path} is larger than {INPUT_MAX} bytes; no input is that large.")
-        return path.read_bytes()
+        return read_whole(path, INPUT_MAX)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise PowercutError(
+                f"The file {path} is larger than {INPUT_MAX} bytes; no input is that large."
+            ) from error
         raise PowercutError(f"Cannot read the input {path}: {atomic.reason(error)}.") from error

@@ -55,6 +55,7 @@ def golden_group() -> None:
     "--images", "images_max", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most."
 )
 @click.option("--note", default="", help="A sentence that the set keeps.")
+@click.option("--force", is_flag=True, help="Replace a set that another build has written.")
 @geometry_options
 @json_option
 def record_command(
@@ -64,6 +65,7 @@ def record_command(
     images_max: int,
     note: str,
     *,
+    force: bool,
     as_json: bool,
     **given: Any,
 ) -> int:
@@ -74,6 +76,9 @@ def record_command(
     and each step of the metadata cut in its middle. The same build makes the same bytes.
     """
     demand_folder(folder)
+    if not force:
+        build = Engine.load(engine)
+        manifest.demand_same_build(folder, build.name, build.version)
     shape = Shape(*(given[name] for name in SHAPE_OPTIONS))
     geometries = (shape.geometry(),) if shape.given else GEOMETRIES
     variants = VARIANTS if told is None else (parse_options(told),)

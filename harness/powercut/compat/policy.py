@@ -12,6 +12,7 @@ from msgspec import Struct
 from powercut import atomic
 from powercut.compat.cells import SIDES, STATES, WRITERS, Cell, Counts
 from powercut.errors import PowercutError
+from powercut.infile import read_whole
 from powercut.ops import CODES, key_bytes, segments
 
 #: The policy where none is given: old may refuse what new wrote, and says so clearly; nothing else.
@@ -81,7 +82,7 @@ def load(path: Path | None) -> Policy:
     if path is None:
         return _parse(DEFAULT_TEXT.encode(), "default")
     try:
-        return _parse(path.read_bytes(), str(path))
+        return _parse(read_whole(path), str(path))
     except OSError as error:
         raise PowercutError(f"Cannot read the policy {path}: {atomic.reason(error)}.") from error
 

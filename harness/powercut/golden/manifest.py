@@ -248,6 +248,18 @@ def _holds(path: Path, data: bytes) -> bool:
     return path.is_file() and path.read_bytes() == data
 
 
+def demand_same_build(folder: Path, name: str, version: str) -> None:
+    """No set of another build is in the folder, which would be lost. Raises PowercutError."""
+    if not _there(folder):
+        return
+    kept = load(folder).manifest.engine
+    if (kept.name, kept.version) != (name, version):
+        raise PowercutError(
+            f"{folder} holds what {kept.name} {kept.version} wrote, which {name} {version} is to be held "
+            "against; name another folder, or say --force to replace it."
+        )
+
+
 def _there(folder: Path) -> bool:
     return (folder / MANIFEST).exists()
 

@@ -76,6 +76,7 @@ def _add_operations(table: Table, story: Story) -> None:
     for step in story.steps[first:last]:
         style = {"at hand": "bold", "after": "dim"}.get(step.place, "")
         marks = _marks(story, step, cut == step.index)
+        marks.rstrip()  # a blank at its end, with the bolt that is two columns wide, would not be wrapped
         table.add_row(str(step.index), Text(step.words, style), Text(step.code, style), marks)
     if last < len(story.steps):
         table.add_row("", Text(f"… {len(story.steps) - last} operations behind", "dim"), "", "")
