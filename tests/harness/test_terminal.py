@@ -144,3 +144,26 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     told = capfd.readouterr().err.splitlines()
     assert told[0].endswith("disk.img: Not a directory; name another folder.")
     assert told[1].endswith("disk.img: Not a directory; name another folder with --save.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("init", ""),
+        ("golden", "record", ""),
+        ("run", "--save", ""),
+        ("run", "--html", ""),
+        ("explain", "", "--html", "x"),
+        ("replay", ""),
+        ("ls", ""),
+        ("corpus", "pack", "", "--to", "x"),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(list(words)) == 2
+    assert "it is empty; name a file, or a folder" in capfd.readouterr().err
+    assert names(tmp_path) == []

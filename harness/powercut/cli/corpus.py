@@ -13,7 +13,7 @@ import click
 from powercut import atomic
 from powercut.cli.answer import answer, json_option, so_far
 from powercut.cli.command import Group
-from powercut.cli.types import ENGINE, TRACE
+from powercut.cli.types import ENGINE, TRACE, FileName
 from powercut.corpus import input_of, name_of, restrict, trace_of
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -23,7 +23,7 @@ from powercut.trace import SUFFIX, EngineRef, load, save
 #: The largest file, in bytes, that is taken for an input.
 INPUT_MAX = 1 << 20
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = FileName(file_okay=False)
 
 
 @click.group("corpus", cls=Group)
@@ -53,7 +53,7 @@ def pack_command(traces: tuple[Path, ...], folder: Path, *, as_json: bool) -> in
         "powercut corpus unpack corpus --to unpacked --json",
     ],
 )
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=FileName())
 @click.option("--to", "folder", type=FOLDER, required=True, help="Where the traces go.")
 @click.option("--engine", type=ENGINE, default="skink", help="Whose traces these are.")
 @json_option

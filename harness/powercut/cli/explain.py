@@ -14,7 +14,7 @@ from powercut.cli.command import Command
 from powercut.cli.exploring import limit_options
 from powercut.cli.page import write_page
 from powercut.cli.run import default_jobs
-from powercut.cli.types import ENGINE, TRACE
+from powercut.cli.types import ENGINE, TRACE, FileName
 from powercut.engine import Engine
 from powercut.replay import Limits, engine_for, reasoned, replay
 from powercut.report.fields import story_fields
@@ -36,9 +36,7 @@ from powercut.trace import load
 )
 @click.argument("trace", type=TRACE)
 @click.option("--engine", type=ENGINE, help="A name, or the path of a library, in place of the trace's own.")
-@click.option(
-    "--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that needs no network."
-)
+@click.option("--html", type=FileName(), metavar="FILE", help="Write a page that needs no network.")
 @click.option("--at", type=click.IntRange(0), metavar="K", help="The cut after K device events instead.")
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Threads (one per processor).")
 @limit_options

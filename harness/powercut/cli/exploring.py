@@ -13,7 +13,7 @@ import click
 from powercut.campaign import Tally
 from powercut.claims import is_claimed
 from powercut.cli.ahead import given_in_vain
-from powercut.cli.types import ENGINE, MEMORY, MODEL, Items, Seconds, complete_words
+from powercut.cli.types import ENGINE, MEMORY, MODEL, FileName, Items, Seconds, complete_words
 from powercut.devices import DeviceModel, known_models, named
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -24,7 +24,7 @@ from powercut.unseen import OF_MODELS, Unseen, no_model, unseen_kinds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = FileName()
 
 _NAMES = (
     "kinds",

@@ -23,7 +23,7 @@ from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.report import report_json, report_text
 from powercut.cli.run import default_jobs
 from powercut.cli.show import Progress
-from powercut.cli.types import ENGINE, Seconds
+from powercut.cli.types import ENGINE, FileName, Seconds
 from powercut.corpus import OPS_MAX
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -33,7 +33,7 @@ from powercut.source import ExploringSource
 from powercut.trace import EngineRef
 from powercut.unseen import Unseen
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = FileName()
 
 #: Findings that are told one by one.
 FINDINGS_SHOWN = 8

@@ -11,7 +11,7 @@ import click
 from powercut.cli.answer import answer, json_option
 from powercut.cli.command import Command
 from powercut.cli.exploring import tell_claims
-from powercut.cli.types import ENGINE
+from powercut.cli.types import ENGINE, FileName
 from powercut.engine import Engine
 from powercut.suite.template import make
 
@@ -22,7 +22,7 @@ from powercut.suite.template import make
     arguments={"DIR": "the folder, which may be there already; crash-tests if left out"},
     examples=["powercut init", "powercut init tests/crash --engine ./libmine.so"],
 )
-@click.argument("folder", metavar="[DIR]", default="crash-tests", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default="crash-tests", type=FileName())
 @click.option("--engine", type=ENGINE, default="skink", help="A name, ./library.so or ./file.py:Class.")
 @json_option
 def init_command(folder: Path, engine: str, *, as_json: bool) -> int:

@@ -11,6 +11,7 @@ import click
 
 from powercut.cli.answer import answer, engine_fields, json_option
 from powercut.cli.command import Group
+from powercut.cli.types import FileName
 from powercut.devices import RULES, DeviceModel, known_models
 from powercut.engine import Engine
 from powercut.errors import PowercutError
@@ -75,9 +76,7 @@ def _engine(name: str) -> dict[str, Any]:
 
 
 @list_group.command("models", examples=["powercut list models", "powercut list models --json"])
-@click.option(
-    "--models", "path", type=click.Path(path_type=Path), metavar="FILE", help="TOML with more of them."
-)
+@click.option("--models", "path", type=FileName(), metavar="FILE", help="TOML with more of them.")
 @json_option
 def models_command(path: Path | None, *, as_json: bool) -> int:
     """List the device models: what a device may leave behind when the power goes."""

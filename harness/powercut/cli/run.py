@@ -21,7 +21,7 @@ from powercut.cli.exploring import Exploring, exploring_options, take_exploring
 from powercut.cli.page import both, command_line, write_page
 from powercut.cli.report import report_json, report_text
 from powercut.cli.show import Progress
-from powercut.cli.types import ENGINE, SEED, Seconds
+from powercut.cli.types import ENGINE, SEED, FileName, Seconds
 from powercut.cli.workloads import (
     GEOMETRY,
     Exhaustive,
@@ -49,7 +49,7 @@ from powercut.vocabulary import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FOLDER = click.Path(path_type=Path)
+FOLDER = FileName()
 
 SHAPE_OPTIONS = ("block_size", "block_count", "prog_size", "read_size", "erase_value")
 

@@ -16,6 +16,7 @@ import click
 from powercut import atomic, moments
 from powercut.cli.answer import answer, json_option, time_fields
 from powercut.cli.command import Command
+from powercut.cli.types import FileName
 from powercut.errors import PowercutError
 from powercut.imagefile import (
     VALUE_MAX,
@@ -51,7 +52,7 @@ class _Key(click.ParamType[bytes]):
 
 
 KEY = _Key()
-PATH = click.Path(path_type=Path, dir_okay=True)
+PATH = FileName()
 SIZE = click.IntRange(min=1, max=2**31 - 1)
 
 _IMAGE = click.argument("image", type=PATH)

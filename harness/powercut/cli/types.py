@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,23 @@ class EngineName(click.ParamType[str]):
         return _beginning(engine_names(), incomplete)
 
 
-class TraceFile(click.Path):
-    """A saved trace."""
+class FileName(click.Path):
+    """A file or a folder. An empty text, such as of a variable that is not set, is not the present folder."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    def __init__(self, *, file_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, path_type=Path)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("it is empty; name a file, or a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class TraceFile(FileName):
+    """A saved trace."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
         """The traces here and in the folders here, or of the folder that is begun; else any file."""
