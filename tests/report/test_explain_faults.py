@@ -17,7 +17,7 @@ import planted
 from powercut import devices
 from powercut.engine import FILL_KEY, Engine
 from powercut.explorer import ExploreOptions
-from powercut.fault import KINDS, Cut, Damage, Fault, Tear
+from powercut.fault import KINDS, Cut, Damage, Failing, Fault, Tear
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
 from powercut.ops import Generated, Literal, Op
@@ -26,7 +26,7 @@ from powercut.report.fields import story_fields
 from powercut.report.film import Frame
 from powercut.report.page import explain_page
 from powercut.report.story import Story, shorter, tell
-from powercut.report.words import HEADLINES
+from powercut.report.words import HEADLINES, narrative
 from powercut.run import record
 from powercut.trace import EngineRef, Trace, load
 
@@ -298,6 +298,39 @@ def test_the_reason_on_a_full_device_is_the_step_that_went_wrong(liar: Mutant) -
         "With no block free on the fresh store, this goes wrong: What filled it was to be removed, and "
         'remove "powercut-fill-0" answered NO_SPACE.'
     )
+
+
+def test_a_device_call_that_fails_is_told(liar: Mutant) -> None:
+    """Else the reader looks for the mistake in a device that did all that it was asked."""
+    library = liar("ERROR_IGNORED")
+    operations = (Op("set", b"a", value=Literal(b"1")), Op("set", b"a", value=Literal(b"2")))
+    explore = Explore(("prefix",))
+    trace = Trace(Geometry(16, 16, 128, 5), operations, EngineRef("plain", "1"), explore=explore)
+    for at in range(8):
+        failing = replace(trace, failing=Failing("prog", at))
+        shown = replay(failing, library, isolated=False)
+        if shown.violation is not None:
+            break
+    assert shown.violation is not None
+    said = f"prog call {at + 1} from the mount on answers IO"
+    story = tell(failing, Engine.load(library), shown)
+    assert f"One device call fails in this run: {said}. " in dict(narrative(story))["Device error"]
+    assert "Device error" in told_text(story)
+    assert f"<dt>Device error</dt><dd>{said}</dd>" in explain_page(story, "x")
+    sound = tell(trace, Engine.load(library), replay(trace, library, isolated=False))
+    assert "Device error" not in told_text(sound) + explain_page(sound, "x")
+
+
+def test_a_mistake_without_a_cut_is_nowhere_called_one(liar: Mutant) -> None:
+    library = liar("WRONG_CODE")
+    operations = (Op("set", b"a", value=Literal(b"1")), Op("list", b""))
+    trace = Trace(Geometry(16, 16, 128, 5), operations, EngineRef("plain", "1"))
+    story = tell(trace, Engine.load(library), replay(trace, library, isolated=False))
+    assert story.violation is not None
+    assert (story.violation.kind, story.violation.fault) == ("answer", None)
+    titles = [one.title for one in story.snapshots]
+    assert titles[1] == "at the mistake"
+    assert not {"at the cut", "after the recovery"} & set(titles)
 
 
 def film_of(story: Story) -> list[Frame]:

@@ -20,6 +20,7 @@ from powercut.report import owners, words
 from powercut.report.decode import Line, block_lines, folded
 from powercut.report.film import Film, Frame
 from powercut.report.story import Snapshot, Story
+from powercut.tracewords import failing_words
 from powercut_models.history import DIFFERENCE
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -44,6 +45,7 @@ def explain_page(story: Story, name: str) -> str:
         name=name,
         title=words.headline(story),
         narrative=words.narrative(story),
+        failing_words=failing_words,
         moment=words.moment(story),
         bolt=bolt(story),
         sql=DIFFERENCE.strip(),

@@ -407,13 +407,21 @@ class _Teller:
         ]
         if recovered is not None:
             title = "after the fresh set" if self._probed() else "after the recovery"
+            title = "after one more mount" if self._uncut else title
             title = "after the run went on" if self._resumed else title
             title = "after that" if self._full is not None else title
             found.append(self._of_frame("after", title, film, len(film.frames) - 1, recovered))
         found.append(self._expected(contents, found[0], events))
         return tuple(found)
 
+    @property
+    def _uncut(self) -> bool:
+        """Something goes wrong in the run itself."""
+        return self._shown.violation is not None and self._shown.violation.fault is None
+
     def _cut_title(self) -> str:
+        if self._uncut:
+            return "at the mistake"
         return {"damage": "damaged", "full": "full"}.get(self._fault.kind, "at the cut")
 
     def _expected(self, contents: Contents | None, before: Snapshot, events: range) -> Snapshot:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from powercut.counts import how_many
-from powercut.fault import Fault
+from powercut.fault import Failing, Fault
 from powercut.faultwords import damage_words, listed
 from powercut.judge import Violation
 from powercut.ops import key_text
@@ -16,6 +16,7 @@ from powercut.report.cuts import cut_words
 from powercut.report.recovering import AFTER_WRITING, IN_RECOVERY, is_resumed
 from powercut.report.story import Step, Story
 from powercut.shrink import DEADLY
+from powercut.tracewords import failing_words
 
 #: What each kind of violation means, as a headline.
 HEADLINES: Final[dict[str, str]] = {
@@ -91,6 +92,8 @@ def narrative(story: Story) -> list[tuple[str, str]]:
     if story.fault is None:
         return [("The end", story.violation.words if story.violation else "")]
     parts = [("Before", _before(story))]
+    if story.trace.failing is not None:
+        parts.append(("Device error", _device_error(story.trace.failing)))
     hand = next((step for step in story.steps if step.place == "at hand"), None)
     if hand is not None:
         parts.append(("At hand", _at_hand(story, hand)))
@@ -112,6 +115,13 @@ def _before(story: Story) -> str:
     numbers = "operation 0" if returned == 1 else f"operations {listed(list(range(returned)))}"
     who = "it" if returned == 1 else "they"
     return f"{start}; {numbers} had returned, so all that {who} did must survive."
+
+
+def _device_error(failing: Failing) -> str:
+    return (
+        f"One device call fails in this run: {failing_words(failing)}. An operation that answered IO for it "
+        "may be done or not; one that answered OK is done."
+    )
 
 
 def _at_hand(story: Story, hand: Step) -> str:
