@@ -61,6 +61,15 @@ def test_an_engine_of_ones_own_is_tested_from_wherever_pytest_is_called(place: P
     assert "1 passed" in again.stdout, again.stdout  # the failure is expected of this version now
 
 
+def test_other_tests_beside_it_run_without_the_plugin(place: Path) -> None:
+    init("crash-tests")
+    (place / "test_other.py").write_text("def test_one(): pass\n")
+    done = suite(place, "-p", "no:powercut", "test_other.py", "crash-tests")
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    assert "1 passed" in done.stdout, done.stdout
+    assert "3 errors" in done.stdout, done.stdout  # those of powercut's suite lack their fixture
+
+
 def test_an_engine_that_does_not_take_the_usual_device_gets_another(place: Path) -> None:
     text = TOYS.read_text(encoding="utf-8").replace(
         "        PageStore(device, self, {}, 0).save()",
