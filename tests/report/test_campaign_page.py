@@ -205,6 +205,29 @@ def test_numbers_stay_on_one_line(browser: webdriver.Chrome, tmp_path: Path) -> 
         assert page.run(SPILLS) == []
 
 
+#: Words of the drawing that are cut off at its edges.
+CLIPPED = """
+const frame = document.querySelector(".chart svg").getBoundingClientRect();
+return [...document.querySelectorAll(".chart text")].filter((one) => {
+  const box = one.getBoundingClientRect();
+  return box.left < frame.left || box.right > frame.right || box.top < frame.top || box.bottom > frame.bottom;
+}).map((one) => one.textContent);
+"""
+
+
+@pytest.mark.parametrize("width", [1200, 390], ids=["wide", "phone"])
+def test_no_number_of_the_chart_is_cut_off(browser: webdriver.Chrome, tmp_path: Path, width: int) -> None:
+    history = History()
+    for second in range(1, 4):
+        history.add(counted(800_000 * second, second, []), 0)
+    page = Page(browser, tmp_path)
+    page.looks(width, dark=False)
+    tally = Tally(counts={("", "prefix"): Count(total=2_400_000, checked=2_400_000)})
+    page.open(campaign_page(Engine.load("skink"), "x", tally, [], history, 2))
+    assert "800,000" in page.run("return document.querySelector('.chart svg').textContent")
+    assert page.run(CLIPPED) == []
+
+
 def test_the_history_of_a_long_campaign_stays_short_and_true() -> None:
     history = History()
     for second in range(100_000):

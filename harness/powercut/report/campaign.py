@@ -100,7 +100,7 @@ def campaign_page(
 
 
 #: The size of the chart, in units of the drawing.
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 220, 92, 30
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 230, 128, 20, 30
 
 
 def _chart(history: History) -> dict[str, Any] | None:
@@ -114,7 +114,7 @@ def _chart(history: History) -> dict[str, Any] | None:
         return round(LEFT + (WIDTH - LEFT - 10) * seconds / end, 1)
 
     def y(rate: float) -> float:
-        return round(10 + (HEIGHT - BOTTOM - 10) * (1 - rate / top), 1)
+        return round(TOP + (HEIGHT - BOTTOM - TOP) * (1 - rate / top), 1)
 
     line = [(x(0.0), y(rates[0][1])), *((x(seconds), y(rate)) for seconds, rate in rates)]
     return {
@@ -126,6 +126,7 @@ def _chart(history: History) -> dict[str, Any] | None:
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
+        "top": TOP,
         "floor": y(0),
     }
 
