@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -12,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from powercut.engine import PROBE_KEY, Engine
+from powercut.errors import PowercutError
 from powercut.faultfile import Explore
 from powercut.geometry import Geometry
-from powercut.ops import Literal, Op
-from powercut.run import Verdict, run_trace
+from powercut.ops import Generated, Literal, Op
+from powercut.run import Verdict, record, run_trace
 from powercut.trace import EngineRef, Failing, Trace, load
 
 Liar = Callable[..., str]
 Powercut = Callable[..., "subprocess.CompletedProcess[str]"]
+
+HERE = Path(__file__).resolve().parent
 
 #: The number of its blocks is odd: the last one is not plain's.
 DEVICE = Geometry(16, 16, 128, 31, 0xFF)
@@ -81,11 +85,73 @@ def test_it_stops_before_an_operation_that_touches_the_fresh_key(liar: Liar) -> 
         assert kinds_at_cut(judged(liar("BLURS"), trace_of(8, work=work))) == found
 
 
-def test_it_stops_before_an_operation_that_a_device_call_failed(liar: Liar) -> None:
+@pytest.mark.parametrize("call", ["read", "prog", "sync"])
+def test_it_stops_before_an_operation_that_a_device_call_failed(liar: Liar, call: str) -> None:
     """Neither is it repeated, nor what comes after it."""
     for at in range(2, 20):
-        trace = replace(trace_of(5), failing=Failing("prog", at))
+        trace = replace(trace_of(5), failing=Failing(call, at))
         assert judged(liar(None), trace).violations == ()
+
+
+def test_it_stops_before_an_operation_that_found_no_space() -> None:
+    """Another store may find some: this one does, once it is opened again."""
+    work = tuple(Op("set", key, value=Literal(b"x")) for key in (b"a", b"b", b"c", b"d", b"e"))
+    trace = replace(trace_of(5, work=work), geometry=Geometry(16, 1024, 1024, 5, 0xFF))
+    engine = Engine.load(f"{HERE / 'turns.py'}:Turns")
+    with engine.record(trace.geometry, work) as run:
+        assert [run.code(index) for index in range(5)] == ["OK"] * 4 + ["NO_SPACE"]
+    assert run_trace(trace, engine).violations == ()
+
+
+def test_a_removal_that_finds_no_space_is_wrong_where_the_run_goes_on_too() -> None:
+    """With the fresh key there is so little room that this engine does not remove. Others may find none."""
+    found = {}
+    for name in ("Slot", "Keeping"):
+        engine = Engine.load(f"{HERE / 'slot.py'}:{name}")
+        found[name] = set()
+        for length in range(300, 500, 8):
+            fill = Op("set", b"f", value=Literal(bytes(length)))
+            work = (Op("set", b"keep", value=Literal(b"x")), fill, Op("remove", b"keep"))
+            trace = replace(trace_of(3, work=work), geometry=Geometry(16, 512, 512, 2, 0xFF))
+            shown = run_trace(trace, engine).violations
+            found[name] |= {(one.kind, one.op, one.code) for one in shown if one.kind == "resume"}
+    assert found == {"Slot": set(), "Keeping": {("resume", 2, "NO_SPACE")}}
+
+
+def test_what_the_root_answers_is_compared_though_not_what_it_shows() -> None:
+    """It shows the fresh key, or does not; but it has to answer."""
+    work = (Op("set", b"a", value=Literal(b"x")), Op("list", b""), Op("remove", b"a"))
+    trace = replace(trace_of(3, work=work), geometry=Geometry(16, 1024, 1024, 8, 0xFF))
+    assert run_trace(trace, Engine.load(f"{HERE / 'turns.py'}:Turns")).violations == ()
+    wrong = run_trace(trace, Engine.load(f"{HERE / 'turns.py'}:Shy")).violations
+    assert {(one.kind, one.op, one.code) for one in wrong} == {("resume", 1, "IO")}
+
+
+def test_the_engine_s_own_check_is_asked_behind_the_last_operation() -> None:
+    work = (Op("set", b"a", value=Literal(b"x")), Op("set", b"b", value=Literal(b"y")), Op("remove", b"a"))
+    shape = Geometry(16, 1024, 1024, 8, 0xFF)
+    engine = Engine.load(f"{HERE / 'turns.py'}:Complaining")
+    found = {}
+    for resume in range(4):
+        verdict = run_trace(replace(trace_of(resume, work=work), geometry=shape), engine)
+        found[resume] = {one.kind for one in verdict.violations if one.state == 0}
+    assert found == {0: set(), 1: set(), 2: {"check"}, 3: set()}
+
+
+def test_a_read_that_failed_in_the_run_is_not_asked_again() -> None:
+    """The device answers it then."""
+    work = (Op("set", b"a", value=Generated(seed=1, length=2000)), *(Op("get", b"a") for _ in range(3)))
+    engine = Engine.load("skink")
+    codes = set()
+    for at in range(60):
+        trace = replace(
+            trace_of(4, work=work), geometry=Geometry(16, 16, 512, 32, 0xFF), failing=Failing("read", at)
+        )
+        with contextlib.suppress(PowercutError):  # the first reads are those of the mount
+            with record(trace, engine) as run:
+                codes.update(run.code(index) for index in range(len(work)))
+            assert run_trace(trace, engine).violations == ()
+    assert codes == {"OK", "IO"}
 
 
 def test_what_is_right_goes_on_to_its_end(liar: Liar) -> None:
