@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -424,8 +425,9 @@ def test_a_python_engine_whose_module_ends_the_process_is_told(pytester: pytest.
 def test_what_cannot_be_is_a_sentence_and_not_where_in_powercut_it_was_found(
     pytester: pytest.Pytester,
 ) -> None:
-    pytester.makepyfile(OVERWRITTEN)
-    for option in ("--powercut-device=512x1", "--powercut-model=none"):
+    marked = "import pytest\npytestmark = pytest.mark.powercut(models=['none'])\n"
+    for option, front in (("--powercut-device=512x1", ""), ("--powercut-jobs=1", marked)):
+        pytester.makepyfile(f"{front}\n{textwrap.dedent(OVERWRITTEN)}")
         result = pytester.runpytest_inprocess(toy("Page"), option)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["E *PowercutError: *"])

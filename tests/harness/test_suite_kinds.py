@@ -133,6 +133,23 @@ def test_a_device_model_of_ones_own_comes_out_of_a_file(pytester: pytest.Pyteste
     unknown.stdout.fnmatch_lines(["E *There is no device model 'mine'; there are nor, nand, *"])
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--powercut-model=nor,mine", "ERROR: There is no device model 'mine'; there are nor, nand, *"),
+        ("--powercut-models=absent.toml", "ERROR: *absent.toml*"),
+    ],
+)
+def test_a_model_that_there_is_not_ends_the_session_before_any_test(
+    pytester: pytest.Pytester, option: str, words: str
+) -> None:
+    pytester.makepyfile(SMALL)
+    result = pytester.runpytest_subprocess(toy("Page"), option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([words])
+    assert "Traceback" not in result.stderr.str()
+
+
 def test_a_claim_that_means_nothing_is_a_warning_told_once(pytester: pytest.Pytester) -> None:
     (pytester.path / "mine.toml").write_text('[model.mine]\nprog_unit = 64\nprog_tears = ["first"]\n')
     pytester.makepyfile(SMALL + SMALL.replace("small", "again"))

@@ -24,7 +24,7 @@ from powercut.suite.options import (
     session_settings,
     switched,
 )
-from powercut.suite.settings import MARKER, device_id
+from powercut.suite.settings import MARKER, Settings, device_id
 from powercut.suite.state import FIXTURE, KEY, SessionTime, Suite, item_settings
 from powercut.suite.summary import summary_lines
 from powercut.suite.tally import Tally, by_engine, by_kind, from_plain
@@ -60,8 +60,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
     seed = getattr(config, "workerinput", {}).get("powercut_seed", _last_seed(config))
     settings = session_settings(config, seed)
+    _demand_models(settings)
     work = Work(settings, here=config.invocation_params.dir)
     config.stash[KEY] = Suite(settings, SessionTime(session_seconds(config)), work)
+
+
+def _demand_models(settings: Settings) -> None:
+    """Raises UsageError where a device model is named that there is not: rather than in each test."""
+    if not settings.models and settings.models_file is None:
+        return
+    from powercut.devices import known_models, named  # noqa: PLC0415
+    from powercut.errors import PowercutError  # noqa: PLC0415
+
+    try:
+        named([name for name in settings.models if name != "all"], known_models(settings.models_file))
+    except PowercutError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _last_seed(config: pytest.Config) -> int | None:
