@@ -103,6 +103,17 @@ def test_it_stops_before_an_operation_that_found_no_space() -> None:
     assert run_trace(trace, engine).violations == ()
 
 
+def test_what_had_returned_where_the_run_went_on_outlives_the_next_cut() -> None:
+    work = tuple(Op("set", key, value=Literal(b"x")) for key in (b"a", b"b", b"c"))
+    shape = Geometry(16, 1024, 1024, 8, 0xFF)
+    found = {}
+    for name in ("Turns", "Lazy"):
+        trace = replace(trace_of(2, "prefix", "nested", work=work), geometry=shape)
+        shown = run_trace(trace, Engine.load(f"{HERE / 'turns.py'}:{name}")).violations
+        found[name] = {(one.kind, len(one.fault.cuts)) for one in shown if one.fault is not None}
+    assert found == {"Turns": set(), "Lazy": {("content", 2)}}
+
+
 def test_a_removal_that_finds_no_space_is_wrong_where_the_run_goes_on_too() -> None:
     """With the fresh key there is so little room that this engine does not remove. Others may find none."""
     found = {}

@@ -24,6 +24,7 @@ class Turns:
     version = "1"
     capabilities = frozenset({"dictionaries"})
     shy = False
+    lazy = False
 
     def format(self, device: Device, options: EngineOptions) -> None:
         TurnsStore(device, self, fresh=True).save()
@@ -37,6 +38,13 @@ class Shy(Turns):
 
     version = "1+shy"
     shy = True
+
+
+class Lazy(Turns):
+    """Keeps back the first commit behind the fresh key until the next, or the unmount; a cut loses it."""
+
+    version = "1+lazy"
+    lazy = True
 
 
 class Complaining(Turns):
@@ -61,6 +69,7 @@ class TurnsStore(ModelledStore):
             self._shy = engine.shy and bool(self._model.rows())
         self._left = self._count - (self._block >= 0)
         self._was_set = False
+        self._lazy, self._saved, self._kept_back = engine.lazy, 0, False
 
     def _commits(self) -> list[tuple[int, int, bytes]]:
         size, found = self._device.geometry.block_size, []
@@ -72,6 +81,11 @@ class TurnsStore(ModelledStore):
         return found
 
     def save(self) -> None:
+        self._saved += 1
+        fresh_key = PROBE_KEY in [row.key for row in self._model.rows()]
+        self._kept_back = self._lazy and self._saved == 2 and fresh_key
+        if self._kept_back:
+            return
         body = (self._turn + 1).to_bytes(4, "little") + self._packed()
         room = self._device.geometry.block_size - _SUM
         if not self._left or len(body) > room:
@@ -82,6 +96,11 @@ class TurnsStore(ModelledStore):
         self._device.erase(self._block)
         self._device.prog(self._block, 0, hashlib.sha256(body).digest()[:_SUM] + body)
         self._device.sync()
+
+    def unmount(self) -> None:
+        if self._kept_back:
+            self.save()
+        super().unmount()
 
     def check(self) -> str:
         keys = [row.key for row in self._model.rows()]
